@@ -1,0 +1,3 @@
+module github.com/webexmsg/webexmsg
+
+go 1.25.0
