@@ -94,3 +94,92 @@ var commercial = Endpoints{
 }
 
 const fallbackWDM = "https://wdm-a.wbx2.com/wdm/api/v1"
+
+// settings is a Config that New has checked and completed.
+type settings struct {
+	Config
+	gate *gate
+}
+
+// check completes the defaults and reports every field that cannot be.
+func (c Config) check() (*settings, error) {
+	var problems []error
+	bad := func(field, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("Config.%s %s", field, fmt.Sprintf(format, args...)))
+	}
+
+	switch {
+	case c.Token == "":
+		bad("Token", "is empty")
+	case strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		bad("Token", "has characters that no access token has (is it quoted, or prefixed with \"Bearer \"?)")
+	}
+	durations := []struct {
+		field string
+		value *time.Duration
+		def   time.Duration
+	}{
+		{"PingInterval", &c.PingInterval, 15 * time.Second},
+		{"PongTimeout", &c.PongTimeout, 14 * time.Second},
+		{"ReconnectBackoffMax", &c.ReconnectBackoffMax, 32 * time.Second},
+	}
+	for _, d := range durations {
+		switch {
+		case *d.value < 0:
+			bad(d.field, "is negative: %v", *d.value)
+		case *d.value == 0:
+			*d.value = d.def
+		}
+	}
+	if c.MaxReconnectAttempts == 0 {
+		c.MaxReconnectAttempts = 10
+	}
+	if c.DeviceName == "" {
+		c.DeviceName = "webexmsg"
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+
+	var hosts []string
+	c.AllowedHosts = append([]string(nil), c.AllowedHosts...)
+	for i, h := range c.AllowedHosts {
+		if !validHost(h) {
+			bad(fmt.Sprintf("AllowedHosts[%d]", i), "is not a host or host:port: %q", h)
+		}
+	}
+	bases := []struct {
+		field string
+		value *string
+		def   string
+	}{
+		{"Endpoints.Catalog", &c.Endpoints.Catalog, commercial.Catalog},
+		{"Endpoints.API", &c.Endpoints.API, commercial.API},
+	}
+	for _, b := range bases {
+		if *b.value == "" {
+			*b.value = b.def
+		}
+		*b.value = strings.TrimRight(*b.value, "/")
+		u, err := url.Parse(*b.value)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			bad(b.field, "is not a base URL such as %s", b.def)
+			continue
+		}
+		hosts = append(hosts, hostPort(u))
+	}
+
+	g := newGate(c.AllowedHosts, hosts)
+	if len(problems) == 0 {
+		for _, b := range bases {
+			u, _ := url.Parse(*b.value)
+			if err := g.check(u); err != nil {
+				bad(b.field, "cannot be used: %v", err)
+			}
+		}
+	}
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("webexmsg: %w", errors.Join(problems...))
+	}
+	return &settings{Config: c, gate: g}, nil
+}
