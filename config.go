@@ -54,6 +54,15 @@ type Config struct {
 	// those, are removed. "" means "webexmsg".
 	DeviceName string
 
+	// Concurrency is how many callbacks of activities run at the same time
+	// at the most, each for another room. 1 gives one order over all rooms.
+	// 0 means 16.
+	Concurrency int
+
+	// QueueSize is how many activities may be waiting for their callbacks,
+	// over all rooms. 0 means 10,000. They may also take up 64 MiB at most.
+	QueueSize int
+
 	// Endpoints says where Webex is. The zero value is commercial Webex;
 	// [FedRAMP] is the other set.
 	Endpoints Endpoints
@@ -133,6 +142,22 @@ func (c Config) check() (*settings, error) {
 	}
 	if c.MaxReconnectAttempts == 0 {
 		c.MaxReconnectAttempts = 10
+	}
+	counts := []struct {
+		field string
+		value *int
+		def   int
+	}{
+		{"Concurrency", &c.Concurrency, 16},
+		{"QueueSize", &c.QueueSize, 10_000},
+	}
+	for _, n := range counts {
+		switch {
+		case *n.value < 0:
+			bad(n.field, "is negative: %d", *n.value)
+		case *n.value == 0:
+			*n.value = n.def
+		}
 	}
 	if c.DeviceName == "" {
 		c.DeviceName = "webexmsg"

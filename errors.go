@@ -218,3 +218,19 @@ func deviceGone(err error) bool {
 	var closed *CloseError
 	return errors.As(err, &closed) && closed.verdict() == closeDeviceGone
 }
+
+// registrationRefused reports that a refresh has failed for good: the device
+// is forgotten, or it is not this token's.
+func registrationRefused(err error) bool {
+	var api *APIError
+	return deviceGone(err) || errors.As(err, &api) && (api.StatusCode == http.StatusForbidden || api.StatusCode == http.StatusBadRequest)
+}
+
+// retryAfter is how long a server asked to be left alone, within reason.
+func retryAfter(err error) time.Duration {
+	var api *APIError
+	if !errors.As(err, &api) {
+		return 0
+	}
+	return min(api.RetryAfter, 5*time.Minute)
+}

@@ -1,0 +1,451 @@
+package webexmsg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/webexmsg/webexmsg/internal/backoff"
+	"github.com/webexmsg/webexmsg/internal/lanes"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// firstBackoff bounds the wait before the first attempt to reconnect.
+	firstBackoff = time.Second
+	// failureDrain is how long callbacks have when a session ends by itself.
+	failureDrain = 30 * time.Second
+	// unregisterTimeout bounds the removal of the device at the end.
+	unregisterTimeout = 3 * time.Second
+	// maxNotices bounds the lifecycle and error events that wait for their
+	// callbacks.
+	maxNotices = 1024
+)
+
+// errReconnect ends an attempt in favour of one with another token.
+var errReconnect = errors.New("webexmsg: reconnecting at the caller's wish")
+
+// A session is the life of a Handler from Connect to Disconnect. Its one loop
+// supervises: establish, serve until it ends, ask why, back off or stop. What
+// the loop knows is in its own variables and in the fields that it owns.
+type session struct {
+	h        *Handler
+	cfg      *settings
+	rest     *restClient
+	kms      *kms
+	log      *slog.Logger
+	failFast bool // the first attempt is the only one
+
+	started chan struct{} // closed when connected for the first time
+	done    chan struct{} // closed at the end of run
+
+	// err says why the session ended, and drainErr whether its callbacks were
+	// waited for in vain. Both are read after done alone.
+	err      error
+	drainErr error
+
+	ctx        context.Context // of all attempts; canceled by stop
+	cancel     context.CancelFunc
+	callbacks  context.Context // of callbacks
+	abandon    context.CancelFunc
+	keys       context.Context // of activities that wait for a key; ends with callbacks
+	giveUpKeys context.CancelFunc
+
+	notices *lanes.Lanes[func(context.Context)] // a single lane: lifecycle and errors
+	work    *lanes.Lanes[job]                   // activities
+	me      atomic.Pointer[identity]
+	known   chan struct{} // closed when me is there
+	closed  atomic.Bool   // takes no more activities
+
+	// Of the loop alone:
+	catalog   catalog
+	device    *device
+	suspect   bool // the device must be refreshed before it is used again
+	strange   bool // the token is new: whose is it?
+	attempts  backoff.Backoff
+	announced State // by the last lifecycle event
+
+	mu        sync.Mutex // guards what follows
+	stopping  context.Context
+	interrupt context.CancelCauseFunc // ends the attempt, or the pause, of the moment
+	waiting   []chan struct{}         // who asked to reconnect
+}
+
+func newSession(h *Handler, failFast bool) *session {
+	s := &session{
+		h: h, cfg: h.cfg, rest: h.rest, kms: h.kms, log: h.cfg.Logger, failFast: failFast,
+		started: make(chan struct{}), done: make(chan struct{}), known: make(chan struct{}),
+		attempts: backoff.Backoff{Min: firstBackoff, Max: h.cfg.ReconnectBackoffMax},
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.callbacks, s.abandon = context.WithCancel(context.Background())
+	s.keys, s.giveUpKeys = context.WithCancel(s.callbacks)
+	s.notices = lanes.New(1, maxNotices, maxNotices, func(fn func(context.Context)) { fn(s.callbacks) })
+	s.work = lanes.New(h.cfg.Concurrency, h.cfg.QueueSize, maxQueueBytes, s.handle)
+	return s
+}
+
+// run is the session's goroutine.
+func (s *session) run() {
+	keys, stopKeys := context.WithCancel(context.Background())
+	var joined sync.WaitGroup
+	joined.Go(func() { s.kms.run(keys) })
+
+	link, err := s.supervise()
+	s.finish(link, err)
+
+	stopKeys()
+	joined.Wait()
+	s.rest.http.CloseIdleConnections()
+	s.h.mu.Lock()
+	s.h.session = nil
+	s.h.failed = !errors.Is(err, ErrClosed)
+	s.h.status.State = StateDisconnected
+	s.h.status.DeviceRegistered = false
+	s.h.mu.Unlock()
+	close(s.done)
+}
+
+// supervise is the loop that everything about connections has its place in. It
+// returns when it is stopped, with the link that is still open, if any, or
+// when it would be of no use to go on.
+func (s *session) supervise() (*mercury, error) {
+	for {
+		ctx, waiting := s.attempt()
+		link, err := s.establish(ctx)
+		if err == nil {
+			s.connected(waiting)
+			if err = s.serve(ctx, link); errors.Is(err, ErrClosed) {
+				return link, err
+			}
+			s.disconnected(err)
+		}
+		switch {
+		case s.ctx.Err() != nil:
+			return nil, ErrClosed
+		case errors.Is(context.Cause(ctx), errReconnect):
+			s.suspect, s.strange = true, true
+			s.attempts.Reset()
+			s.requeue(waiting)
+			continue
+		case !retryable(err), s.failFast && !s.hasStarted():
+			return nil, err
+		case s.cfg.MaxReconnectAttempts >= 0 && s.attempts.Failures() >= s.cfg.MaxReconnectAttempts:
+			return nil, fmt.Errorf("%w after %d attempts: %w", ErrGaveUp, s.attempts.Failures(), err)
+		}
+		if deviceGone(err) {
+			if s.suspect { // refreshed just now, and gone all the same
+				s.device = nil
+			}
+			s.suspect = true
+		}
+		wait := max(s.attempts.Next(), retryAfter(err))
+		n := s.attempts.Failures()
+		if n > 1 {
+			s.suspect = true // an address can go stale: ask for it anew
+		}
+		s.log.Info("reconnecting", "attempt", n, "wait", wait, "err", err)
+		s.h.setStatus(func(st *HandlerStatus) {
+			st.State, st.ReconnectAttempt, st.LastError = StateReconnecting, n, err
+		})
+		s.announce(StateReconnecting, func(ctx context.Context) {
+			s.h.topics.reconnecting.emit(ctx, EventReconnecting, n, s.h.callbackFailed(""))
+		})
+		sleep(ctx, wait)
+		s.requeue(waiting)
+	}
+}
+
+// attempt begins an attempt, which whoever wants to reconnect can interrupt,
+// and takes over those who wait for one to succeed.
+func (s *session) attempt() (context.Context, []chan struct{}) {
+	ctx, interrupt := context.WithCancelCause(s.ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.interrupt != nil {
+		s.interrupt(nil) // releases the context of the attempt before
+	}
+	s.interrupt = interrupt
+	waiting := s.waiting
+	s.waiting = nil
+	return ctx, waiting
+}
+
+// requeue leaves who waits for an attempt to succeed to the next one.
+func (s *session) requeue(waiting []chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = append(s.waiting, waiting...)
+}
+
+// reconnect has the loop begin anew. The channel is closed when messages flow.
+func (s *session) reconnect() <-chan struct{} {
+	connected := make(chan struct{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = append(s.waiting, connected)
+	if s.interrupt != nil {
+		s.interrupt(errReconnect)
+	}
+	return connected
+}
+
+// stop has the session end. The first ctx says how long callbacks are waited for.
+func (s *session) stop(ctx context.Context) {
+	s.mu.Lock()
+	if s.stopping == nil {
+		s.stopping = ctx
+	}
+	s.mu.Unlock()
+	s.cancel()
+}
+
+// establish makes a connection through which messages can flow. What does not
+// depend on each other runs at the same time: the longest row of exchanges is
+// catalog, registration, dial, authorisation, handshake.
+func (s *session) establish(attempt context.Context) (*mercury, error) {
+	var link *mercury
+	g, ctx := errgroup.WithContext(attempt)
+	if s.me.Load() == nil || s.strange {
+		g.Go(func() error { return s.identify(ctx) })
+	}
+	g.Go(func() error {
+		if err := s.ensureDevice(ctx); err != nil {
+			return err
+		}
+		dialled, dctx := errgroup.WithContext(ctx)
+		dialled.Go(func() (err error) {
+			link, err = dialMercury(dctx, s.cfg, s.rest, s.device, s)
+			return err
+		})
+		dialled.Go(func() error { return s.kms.prepare(dctx, s.device.service("encryption", s.catalog), s.device) })
+		if err := dialled.Wait(); err != nil {
+			return err
+		}
+		s.kms.setUp(true)
+		if s.hasStarted() {
+			return nil // content keys that are known serve; the rest waits for KMS
+		}
+		return awaitShared(ctx, s.kms, link)
+	})
+	if err := g.Wait(); err != nil {
+		s.kms.setUp(false)
+		if link != nil {
+			link.close(websocket.StatusNormalClosure, "")
+		}
+		return nil, err
+	}
+	s.strange, s.suspect = false, false
+	return link, nil
+}
+
+// awaitShared waits for the handshake, as long as there is a socket to bring it.
+func awaitShared(ctx context.Context, k *kms, link *mercury) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(link.ctx, cancel)()
+	err := k.awaitShared(ctx)
+	if err != nil && link.ctx.Err() != nil {
+		return link.wait()
+	}
+	return err
+}
+
+func (s *session) identify(ctx context.Context) error {
+	me, err := s.rest.whoAmI(ctx, s.cfg.Endpoints)
+	if err != nil {
+		return err
+	}
+	if s.me.Swap(&me) == nil {
+		close(s.known)
+	}
+	s.log.Info("identified", "person", me.userID, "bot", me.bot)
+	return nil
+}
+
+// ensureDevice has a registration that can be dialled: the one there is, after
+// refreshing it where that is due or it is in doubt, or a new one.
+func (s *session) ensureDevice(ctx context.Context) error {
+	if s.device != nil && (s.suspect || time.Since(s.device.refreshed) > deviceRefresh) {
+		dev, err := s.rest.refresh(ctx, s.device, s.cfg.DeviceName)
+		switch {
+		case err == nil:
+			s.device = dev
+			return nil
+		case !registrationRefused(err):
+			return err
+		}
+		s.log.Info("the device is forgotten, registering anew", "err", err)
+		s.device = nil
+		s.h.setStatus(func(st *HandlerStatus) { st.DeviceRegistered = false })
+	}
+	if s.device != nil {
+		return nil
+	}
+	cat, err := s.rest.discover(ctx, s.cfg.Endpoints)
+	if err != nil {
+		return err
+	}
+	dev, err := s.rest.register(ctx, cat.Links["wdm"], s.cfg.DeviceName)
+	if err != nil {
+		return err
+	}
+	s.catalog, s.device = cat, dev
+	s.h.setStatus(func(st *HandlerStatus) { st.DeviceRegistered = true })
+	s.log.Info("registered", "device", dev.URL)
+	return nil
+}
+
+// serve returns why a connection ended: with ErrClosed when the session is to
+// stop, which leaves the link open to drain through.
+func (s *session) serve(ctx context.Context, link *mercury) error {
+	refreshing, stopRefreshing := context.WithCancel(link.ctx)
+	var refresher sync.WaitGroup
+	defer refresher.Wait()
+	defer stopRefreshing()
+	refreshed := make(chan error, 1)
+	due := time.NewTimer(time.Until(s.device.refreshed.Add(deviceRefresh)))
+	defer due.Stop()
+	proven := link.proven
+	var fresh *device
+	for {
+		select {
+		case <-ctx.Done():
+			if s.ctx.Err() != nil {
+				return ErrClosed
+			}
+			s.kms.setUp(false)
+			link.close(websocket.StatusNormalClosure, "")
+			return errReconnect
+		case <-link.ctx.Done():
+			s.kms.setUp(false)
+			return link.wait()
+		case <-proven:
+			proven = nil
+			s.attempts.Reset()
+			s.h.setStatus(func(st *HandlerStatus) { st.ReconnectAttempt = 0 })
+		case <-due.C:
+			dev := s.device
+			refresher.Go(func() {
+				var err error
+				fresh, err = s.rest.refresh(refreshing, dev, s.cfg.DeviceName)
+				refreshed <- err
+			})
+		case err := <-refreshed:
+			switch {
+			case err == nil:
+				s.device = fresh
+				due.Reset(deviceRefresh)
+			case registrationRefused(err):
+				s.suspect = true
+				link.end(fmt.Errorf("the device cannot be refreshed: %w", err))
+			default:
+				s.h.report(err)
+				due.Reset(time.Minute)
+			}
+		}
+	}
+}
+
+func (s *session) hasStarted() bool {
+	select {
+	case <-s.started:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *session) connected(waiting []chan struct{}) {
+	s.h.setStatus(func(st *HandlerStatus) { st.State, st.WebSocketOpen = StateConnected, true })
+	s.announce(StateConnected, func(ctx context.Context) {
+		s.h.topics.connected.emit(ctx, EventConnected, struct{}{}, s.h.callbackFailed(""))
+	})
+	if !s.hasStarted() {
+		close(s.started)
+	}
+	for _, c := range waiting {
+		close(c)
+	}
+}
+
+func (s *session) disconnected(why error) {
+	s.h.setStatus(func(st *HandlerStatus) {
+		st.State, st.WebSocketOpen = StateReconnecting, false
+		if !errors.Is(why, ErrClosed) {
+			st.LastError = why
+		}
+	})
+	reason := strings.TrimPrefix(why.Error(), "webexmsg: ")
+	s.announce(StateDisconnected, func(ctx context.Context) {
+		s.h.topics.disconnected.emit(ctx, EventDisconnected, reason, s.h.callbackFailed(""))
+	})
+}
+
+func (s *session) announce(state State, emit func(context.Context)) {
+	s.announced = state
+	s.notify(emit)
+}
+
+// notify queues a lifecycle or error event, and never waits.
+func (s *session) notify(emit func(context.Context)) {
+	if !s.notices.TryPut("", emit, 0) {
+		s.log.Warn("dropped an event: the callbacks of those before it have not returned")
+	}
+}
+
+// finish ends what supervise left: it waits for the callbacks of what is
+// queued, as long as the caller of Disconnect wants to, and then closes the
+// socket and removes the device.
+func (s *session) finish(link *mercury, why error) {
+	s.cancel()
+	s.closed.Store(true)
+	s.mu.Lock()
+	drain := s.stopping
+	s.mu.Unlock()
+	if drain == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), failureDrain)
+		defer cancel()
+		drain = ctx
+		if s.hasStarted() {
+			s.h.report(why)
+		}
+	}
+	if link == nil {
+		s.giveUpKeys() // none will come any more
+	}
+
+	err := s.work.Close(drain)
+	if err == nil && s.announced != "" && s.announced != StateDisconnected {
+		s.disconnected(why)
+	}
+	if err == nil {
+		err = s.notices.Close(drain)
+	}
+	if err != nil {
+		s.drainErr = err
+		dropped := s.work.Abort()
+		s.log.Warn("callbacks did not finish in time", "activities dropped", dropped)
+		s.notices.Abort()
+	}
+	s.abandon()
+
+	if link != nil {
+		link.close(websocket.StatusNormalClosure, "")
+		s.kms.setUp(false)
+	}
+	if s.device != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), unregisterTimeout)
+		defer cancel()
+		if err := s.rest.unregister(ctx, s.device); err != nil {
+			s.log.Warn("could not remove the device; it is forgotten when its time to live ends", "device", s.device.URL, "err", err)
+		}
+	}
+	s.err = why
+}
