@@ -63,15 +63,15 @@ func parseStaticKey(raw json.RawMessage, roots *x509.CertPool) (*staticKey, erro
 			return refuse("certificate %d: %w", i, err)
 		}
 	}
-	if host := kid.Hostname(); !certifies(chain[0], host) {
-		return refuse("its certificate is not of the host %s", host)
-	}
 	n, errN := base64.RawURLEncoding.DecodeString(jwk.N)
 	e, errE := base64.RawURLEncoding.DecodeString(jwk.E)
 	certified, ok := chain[0].PublicKey.(*rsa.PublicKey)
 	if errN != nil || errE != nil || !ok ||
 		certified.N.Cmp(new(big.Int).SetBytes(n)) != 0 || big.NewInt(int64(certified.E)).Cmp(new(big.Int).SetBytes(e)) != 0 {
 		return refuse("its certificate is of another key")
+	}
+	if host := kid.Hostname(); !certifies(chain[0], host) {
+		return refuse("its certificate is not of the host %s", host)
 	}
 	if certified.N.BitLen() < 2048 {
 		return refuse("it has only %d bits", certified.N.BitLen())

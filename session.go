@@ -116,8 +116,14 @@ func (s *session) run() {
 // returns when it is stopped, with the link that is still open, if any, or
 // when it would be of no use to go on.
 func (s *session) supervise() (*mercury, error) {
+	token := s.rest.creds.token()
 	for {
 		ctx, waiting := s.attempt()
+		if t := s.rest.creds.token(); t != token {
+			token = t
+			s.suspect, s.strange = true, true // the device must meet the new token
+			s.attempts.Reset()
+		}
 		link, err := s.establish(ctx)
 		if err == nil {
 			s.connected(waiting)
@@ -130,8 +136,6 @@ func (s *session) supervise() (*mercury, error) {
 		case s.ctx.Err() != nil:
 			return nil, ErrClosed
 		case errors.Is(context.Cause(ctx), errReconnect):
-			s.suspect, s.strange = true, true
-			s.attempts.Reset()
 			s.requeue(waiting)
 			continue
 		case !retryable(err), s.failFast && !s.hasStarted():
