@@ -140,7 +140,7 @@ func (k *Key) Open(compact string) ([]byte, error) {
 		return nil, err
 	}
 	if h.Alg != "dir" {
-		return k.openWrapped(compact)
+		return k.openWrapped(compact, parts)
 	}
 	if parts[1] != "" {
 		return nil, fmt.Errorf("%w: a wrapped key beside alg dir", ErrMalformed)
@@ -164,9 +164,11 @@ func (k *Key) Open(compact string) ([]byte, error) {
 	return plain, nil
 }
 
-func (k *Key) openWrapped(compact string) ([]byte, error) {
-	if strings.ContainsAny(compact, "\r\n") {
-		return nil, fmt.Errorf("%w: a part is not base64url", ErrMalformed)
+func (k *Key) openWrapped(compact string, parts [5]string) ([]byte, error) {
+	for _, part := range parts { // more strictly than go-jose does
+		if _, err := decode(nil, part); err != nil {
+			return nil, fmt.Errorf("%w: a part is not base64url", ErrMalformed)
+		}
 	}
 	obj, err := jose.ParseEncryptedCompact(compact, []jose.KeyAlgorithm{jose.A256KW}, []jose.ContentEncryption{jose.A256GCM})
 	if err != nil {
