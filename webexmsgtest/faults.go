@@ -133,11 +133,10 @@ func (s *Server) ForgetDevices() {
 // Outage makes the whole cloud unreachable, or reachable again: every
 // connection is torn down, and every new one at once.
 func (s *Server) Outage(on bool) {
+	s.ln.setOutage(on)
 	if on {
-		// Posts must not be queued for sockets that are about to go.
 		s.DropSockets()
 	}
-	s.ln.setOutage(on)
 }
 
 // allSockets needs s.mu.

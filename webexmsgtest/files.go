@@ -128,11 +128,12 @@ func category(files []*fileInfo) string {
 // of its content with them as safe, with pages made of them. It panics if the
 // message has no files.
 func (p *Person) ScanFiles(r *Room, messageID string) string {
-	original := p.s.lookup(messageID)
-	if original == nil || len(original.files) == 0 {
-		panic("webexmsgtest: no message with files has the id " + messageID)
-	}
-	return p.act(r, &activity{verb: "update", message: true, refers: original}, func() map[string]any {
+	a := &activity{verb: "update", message: true}
+	return p.act(r, a, messageID, func() map[string]any {
+		original := a.refers
+		if original == nil || len(original.files) == 0 {
+			panic("webexmsgtest: no message with files has the id " + messageID)
+		}
 		for _, f := range original.files {
 			f.Quarantined = false
 		}

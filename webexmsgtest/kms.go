@@ -82,7 +82,9 @@ func (x *exchange) kmsMessages() {
 	x.s.records.kmsPosts++
 	for _, message := range post.KMSMessages {
 		x.s.records.kmsRequests++
-		x.s.receiveKMS(message)
+		if answer, ok := x.s.openKMS(message); ok {
+			x.s.answerKMS(answer)
+		}
 	}
 	x.s.notify()
 	x.s.mu.Unlock()
@@ -108,14 +110,12 @@ type kmsRequest struct {
 	KeyURIs     []string `json:"keyUris"`
 	UserIDs     []string `json:"userIds"`
 	AuthIDs     []string `json:"authIds"`
-	AuthID      string   `json:"authId"`
 	ResourceURI string   `json:"resourceUri"`
 }
 
-// receiveKMS opens a wrapped request and sends its answer on the way. One that
-// cannot be opened is not answered at all: the KMS knows nobody to answer.
-// It needs s.mu.
-func (s *Server) receiveKMS(message string) {
+// openKMS opens a wrapped request, performs it and returns the answer. One that
+// cannot be opened has none: the KMS knows nobody to answer. It needs s.mu.
+func (s *Server) openKMS(message string) (kmsAnswer, bool) {
 	k := &s.kms
 	alg, kid := protectedHeader(message)
 	var plain []byte
@@ -131,15 +131,15 @@ func (s *Server) receiveKMS(message string) {
 		plain, err = shared.open(message)
 		wrap = func(body []byte) string { return shared.seal(body, false) }
 	default:
-		return
+		return kmsAnswer{}, false
 	}
 	var req kmsRequest
 	if err != nil || json.Unmarshal(plain, &req) != nil {
-		return
+		return kmsAnswer{}, false
 	}
 	body := s.performKMS(&req, shared)
 	body["requestId"] = req.RequestID
-	s.answerKMS(kmsAnswer{device: req.Client.ClientID, body: body, wrap: wrap})
+	return kmsAnswer{device: req.Client.ClientID, body: body, wrap: wrap}, true
 }
 
 // performKMS does what a request asks. shared is nil for one that came under
@@ -170,7 +170,9 @@ func (s *Server) performKMS(req *kmsRequest, shared *sharedKey) map[string]any {
 		return s.bindKey(uri, p, req)
 	case req.Method == "create" && kind == "resources":
 		return s.createResource(p, req)
-	case req.Method == "update" && kind == "ping":
+	case req.Method == "create" && kind == "authorizations":
+		return s.authorize(req)
+	case req.Method == "delete" && kind == "authorizations", req.Method == "update" && kind == "ping":
 		return map[string]any{"status": http.StatusOK}
 	}
 	return kmsFailure(http.StatusNotFound, "no such resource")

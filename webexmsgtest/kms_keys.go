@@ -133,6 +133,23 @@ func (s *Server) bindKey(uri string, p *Person, req *kmsRequest) map[string]any 
 	return map[string]any{"status": http.StatusOK, "key": key.json(req, p)}
 }
 
+// authorize needs no more for a room, whose members may read its keys.
+func (s *Server) authorize(req *kmsRequest) map[string]any {
+	r := s.kms.resources[req.ResourceURI]
+	if r == nil {
+		return kmsFailure(http.StatusNotFound, "no such resource")
+	}
+	ids := slices.Concat(req.UserIDs, req.AuthIDs)
+	r.auth = append(r.auth, ids...)
+	list := []any{}
+	for _, id := range ids {
+		list = append(list, map[string]any{
+			"uri": kmsCluster + "/authorizations/" + uuid.NewString(), "authId": id, "resourceUri": r.uri,
+		})
+	}
+	return map[string]any{"status": http.StatusCreated, "authorizations": list}
+}
+
 // RefuseKey makes the KMS refuse the key of this URL from now on, as it does
 // keys of rooms that one has left (403) or that were revoked (405). Status 0
 // undoes it.

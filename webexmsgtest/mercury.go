@@ -40,6 +40,8 @@ type socket struct {
 	queue   [][]byte
 	goodbye *websocket.CloseError // to be sent after the queue
 	ended   bool
+
+	lastCall *time.Timer // tears down what does not finish its closing handshake
 }
 
 func (s *Server) mercuryRoutes(handle routeFunc) {
@@ -74,17 +76,17 @@ func (x *exchange) upgrade() {
 		k.goodbye = &websocket.CloseError{Code: 4401, Reason: reason}
 		k.closeHandshake()
 		k.drain(ctx)
-		return
+	} else if k.attach() {
+		var writer sync.WaitGroup
+		writer.Go(k.write)
+		k.read(ctx)
+		k.detach()
+		ws.CloseNow()
+		writer.Wait()
 	}
-	if !k.attach() {
-		return
+	if k.lastCall != nil {
+		k.lastCall.Stop()
 	}
-	var writer sync.WaitGroup
-	writer.Go(k.write)
-	k.read(ctx)
-	k.detach()
-	ws.CloseNow()
-	writer.Wait()
 }
 
 // clientFrame is what clients send.
@@ -238,7 +240,7 @@ func (k *socket) closeHandshake() {
 	}
 	const finalClose = 0x88
 	k.tls.Write(append([]byte{finalClose, byte(len(payload))}, payload...))
-	k.s.after(closeTimeout, func() { k.net.Close() })
+	k.lastCall = time.AfterFunc(closeTimeout, func() { k.net.Close() })
 }
 
 // drain reads until the connection ends.

@@ -17,7 +17,7 @@ const (
 	conversationPath = "/conversation/api/v1"
 	apiPath          = "/v1"
 
-	maxBody = 64 << 20 // bytes of a JSON request
+	maxBody = 256 << 20 // bytes of a request
 )
 
 // An Endpoint is a kind of request, for faults and records.
@@ -73,6 +73,9 @@ func (s *Server) routes() http.Handler {
 	s.kmsRoutes(handle)
 	s.peopleRoutes(handle)
 	s.fileRoutes(handle)
+	s.conversationRoutes(handle)
+	s.restRoutes(handle)
+	s.senderRoutes(handle)
 	handle("/", unknownEndpoint, public, func(x *exchange) {
 		x.fail(http.StatusNotFound, "no such resource: "+x.r.Method+" "+x.r.URL.Path)
 	})
@@ -92,15 +95,13 @@ func (s *Server) route(e Endpoint, a access, f func(*exchange)) http.Handler {
 		if id := r.Header.Get("TrackingID"); id != "" {
 			w.Header().Set("TrackingID", id)
 		}
-		if e != FilesEndpoint || r.Method == http.MethodPost {
-			// Reading to the end also lets net/http notice a client that goes away.
-			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-			if err != nil {
-				x.fail(http.StatusRequestEntityTooLarge, "the request body cannot be read")
-				return
-			}
-			x.body = body
+		// Reading to the end also lets net/http notice a client that goes away.
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			x.fail(http.StatusRequestEntityTooLarge, "the request body cannot be read")
+			return
 		}
+		x.body = body
 		if !x.suffer() {
 			return
 		}

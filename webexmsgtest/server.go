@@ -193,9 +193,9 @@ func (s *Server) Close() {
 	s.running.Wait()
 }
 
-// after runs f when d has passed, unless the server is closed before.
-// It must not be called with s.mu held by f's caller's lock order in mind: f
-// runs on a goroutine of its own.
+// after runs f, on a goroutine of its own, when d has passed, unless the server
+// is closed before. Only what the server waits for may call it: a handler, or
+// such an f.
 func (s *Server) after(d time.Duration, f func()) {
 	s.running.Go(func() {
 		t := time.NewTimer(d)

@@ -49,7 +49,7 @@ func (p *Person) post(r *Room, m Message, files []*fileInfo) string {
 	a := &activity{verb: "post", message: true, mentions: m.Mentions, mentionAll: m.MentionAll, files: files}
 	members := map[string]any{"encryptionKeyUrl": r.key.uri}
 	if m.ParentID != "" {
-		a.refers = p.s.message(m.ParentID)
+		a.refers = p.s.activities[m.ParentID]
 		members["parent"] = map[string]any{"id": m.ParentID, "type": "reply"}
 	}
 	m = m.complete()
@@ -74,27 +74,27 @@ func (p *Person) post(r *Room, m Message, files []*fileInfo) string {
 // Edit changes the text of a message and returns the id of the edit, which is
 // an activity of its own.
 func (p *Person) Edit(r *Room, messageID string, m Message) string {
-	m = m.complete()
-	return p.act(r, &activity{
-		verb: "post", message: true, mentions: m.Mentions, mentionAll: m.MentionAll,
-		refers: p.s.lookup(messageID), rest: newRESTMessage(m),
-	}, func() map[string]any {
-		return map[string]any{
-			"parent":           map[string]any{"id": messageID, "type": "edit"},
-			"object":           p.s.comment(r, m),
-			"encryptionKeyUrl": r.key.uri,
-		}
-	})
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return p.edit("post", r, messageID, m)
 }
 
 // EditByUpdate is Edit in the other shape that Mercury has for it: the verb
 // update.
 func (p *Person) EditByUpdate(r *Room, messageID string, m Message) string {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return p.edit("update", r, messageID, m)
+}
+
+// edit needs s.mu.
+func (p *Person) edit(verb string, r *Room, messageID string, m Message) string {
 	m = m.complete()
-	return p.act(r, &activity{
-		verb: "update", message: true, mentions: m.Mentions, mentionAll: m.MentionAll,
-		refers: p.s.lookup(messageID), rest: newRESTMessage(m),
-	}, func() map[string]any {
+	a := &activity{verb: verb, message: true, mentions: m.Mentions, mentionAll: m.MentionAll}
+	return p.do(r, a, messageID, func() map[string]any {
+		if a.refers != nil && a.refers.rest != nil {
+			a.refers.rest.text, a.refers.rest.html = m.Text, m.HTML
+		}
 		return map[string]any{
 			"parent":           map[string]any{"id": messageID, "type": "edit"},
 			"object":           p.s.comment(r, m),
@@ -106,21 +106,25 @@ func (p *Person) EditByUpdate(r *Room, messageID string, m Message) string {
 // Delete removes a message. What the conversation service keeps in its place
 // is a tombstone.
 func (p *Person) Delete(r *Room, messageID string) string {
-	original := p.s.lookup(messageID)
-	id := p.act(r, &activity{verb: "delete", message: true, refers: original}, func() map[string]any {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return p.delete(r, messageID)
+}
+
+// delete needs s.mu.
+func (p *Person) delete(r *Room, messageID string) string {
+	a := &activity{verb: "delete", message: true}
+	return p.do(r, a, messageID, func() map[string]any {
+		if a.refers != nil && a.refers.actor != nil {
+			p.s.bury(a.refers)
+		}
 		return map[string]any{"object": p.s.reference(messageID)}
 	})
-	if original != nil {
-		p.s.mu.Lock()
-		defer p.s.mu.Unlock()
-		p.s.bury(original)
-	}
-	return id
 }
 
 // Tombstone sends what stands where a message was removed.
 func (p *Person) Tombstone(r *Room, messageID string) string {
-	return p.act(r, &activity{verb: "tombstone", message: true, refers: p.s.lookup(messageID)}, func() map[string]any {
+	return p.act(r, &activity{verb: "tombstone", message: true}, messageID, func() map[string]any {
 		return map[string]any{"object": p.s.reference(messageID)}
 	})
 }
@@ -128,7 +132,7 @@ func (p *Person) Tombstone(r *Room, messageID string) string {
 // React adds a reaction such as "heart" to a message. Its id is what
 // [Person.Unreact] takes.
 func (p *Person) React(r *Room, messageID, name string) string {
-	return p.act(r, &activity{verb: "add", message: true, refers: p.s.lookup(messageID)}, func() map[string]any {
+	return p.act(r, &activity{verb: "add", message: true}, messageID, func() map[string]any {
 		mac := sha256.Sum256([]byte(messageID + "/" + name))
 		return map[string]any{
 			"parent": map[string]any{"id": messageID, "type": "reaction"},
@@ -144,24 +148,21 @@ func (p *Person) React(r *Room, messageID, name string) string {
 
 // Unreact withdraws a reaction.
 func (p *Person) Unreact(r *Room, reactionID string) string {
-	reaction := p.s.lookup(reactionID)
-	a := &activity{verb: "delete", message: true, refers: reaction}
-	parent := map[string]any{"id": reactionID, "type": "reaction"}
-	if reaction != nil && reaction.refers != nil {
-		a.refers = reaction.refers
-		parent["id"] = reaction.refers.id
-	}
-	return p.act(r, a, func() map[string]any {
-		object := p.s.reference(reactionID)
-		object["objectType"] = "reaction2"
-		return map[string]any{"parent": parent, "object": object}
+	a := &activity{verb: "delete", message: true}
+	return p.act(r, a, reactionID, func() map[string]any {
+		members := map[string]any{"object": p.s.reference(reactionID)}
+		if a.refers != nil && a.refers.refers != nil {
+			a.refers = a.refers.refers
+			members["parent"] = map[string]any{"id": a.refers.id, "type": "reaction"}
+		}
+		return members
 	})
 }
 
 // ReactionSummary sends the tally of a message's reactions, by name, as those
 // get it who did not react themselves.
 func (p *Person) ReactionSummary(r *Room, messageID string, counts map[string]int) string {
-	return p.act(r, &activity{verb: "update", message: true, refers: p.s.lookup(messageID)}, func() map[string]any {
+	return p.act(r, &activity{verb: "update", message: true}, messageID, func() map[string]any {
 		var names []string
 		for name := range counts {
 			names = append(names, name)
@@ -189,9 +190,15 @@ func (p *Person) ReactionSummary(r *Room, messageID string, counts map[string]in
 // SubmitCard submits the card of a message. inputs is whatever marshals to the
 // JSON object of the card's inputs; a json.RawMessage goes as it is.
 func (p *Person) SubmitCard(r *Room, cardMessageID string, inputs any) string {
-	return p.act(r, &activity{
-		verb: "cardAction", message: true, refers: p.s.lookup(cardMessageID), rest: &restMessage{inputs: inputs},
-	}, func() map[string]any {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return p.submitCard(r, cardMessageID, inputs)
+}
+
+// submitCard needs s.mu.
+func (p *Person) submitCard(r *Room, cardMessageID string, inputs any) string {
+	a := &activity{verb: "cardAction", message: true, rest: &restMessage{inputs: inputs}}
+	return p.do(r, a, cardMessageID, func() map[string]any {
 		return map[string]any{
 			"parent": map[string]any{"id": cardMessageID, "type": "cardAction"},
 			"object": map[string]any{
@@ -205,16 +212,23 @@ func (p *Person) SubmitCard(r *Room, cardMessageID string, inputs any) string {
 
 // MarkRead tells the room that p has seen the message.
 func (p *Person) MarkRead(r *Room, messageID string) string {
-	return p.act(r, &activity{verb: "acknowledge", message: true, refers: p.s.lookup(messageID)}, func() map[string]any {
+	return p.act(r, &activity{verb: "acknowledge", message: true}, messageID, func() map[string]any {
 		return map[string]any{"object": p.s.reference(messageID)}
 	})
 }
 
-// act does what p does in r. members is called with s.mu held.
-func (p *Person) act(r *Room, a *activity, members func() map[string]any) string {
+// act is do for those that do not hold s.mu.
+func (p *Person) act(r *Room, a *activity, about string, members func() map[string]any) string {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
+	return p.do(r, a, about, members)
+}
+
+// do does what p does in r about the message about, which may be "". It needs
+// s.mu, and calls members with it.
+func (p *Person) do(r *Room, a *activity, about string, members func() map[string]any) string {
 	p.mustBeIn(r)
+	a.refers = p.s.activities[about]
 	return p.s.perform(p, r, a, members())
 }
 
@@ -224,15 +238,6 @@ func (p *Person) mustBeIn(r *Room) {
 		panic(fmt.Sprintf("webexmsgtest: %s is not in room %s (%q)", p.Email, r.ID, r.title))
 	}
 }
-
-func (s *Server) lookup(id string) *activity {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.activities[id]
-}
-
-// message needs s.mu.
-func (s *Server) message(id string) *activity { return s.activities[id] }
 
 func (s *Server) reference(id string) map[string]any {
 	return map[string]any{"objectType": "activity", "id": id, "url": s.activityURL(id)}

@@ -51,7 +51,7 @@ func without(list []*Person, p *Person) []*Person {
 
 // Rename gives r another title.
 func (p *Person) Rename(r *Room, title string) string {
-	return p.act(r, &activity{verb: "update"}, func() map[string]any {
+	return p.act(r, &activity{verb: "update"}, "", func() map[string]any {
 		r.title = title
 		return map[string]any{
 			"object": map[string]any{
@@ -73,7 +73,7 @@ func (p *Person) Lock(r *Room) string { return p.lock(r, "lock", true) }
 func (p *Person) Unlock(r *Room) string { return p.lock(r, "unlock", false) }
 
 func (p *Person) lock(r *Room, verb string, on bool) string {
-	return p.act(r, &activity{verb: verb}, func() map[string]any {
+	return p.act(r, &activity{verb: verb}, "", func() map[string]any {
 		r.locked = on
 		return map[string]any{"object": r.object()}
 	})
@@ -82,7 +82,7 @@ func (p *Person) lock(r *Room, verb string, on bool) string {
 // Hide takes the direct room r out of p's own list of rooms, until something
 // is posted in it.
 func (p *Person) Hide(r *Room) string {
-	return p.act(r, &activity{verb: "hide"}, func() map[string]any {
+	return p.act(r, &activity{verb: "hide"}, "", func() map[string]any {
 		return map[string]any{"object": r.object()}
 	})
 }
