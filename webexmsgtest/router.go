@@ -79,7 +79,16 @@ func (s *Server) routes() http.Handler {
 	handle("/", unknownEndpoint, public, func(x *exchange) {
 		x.fail(http.StatusNotFound, "no such resource: "+x.r.Method+" "+x.r.URL.Path)
 	})
-	return mux
+
+	// In a mux of their own: beside conversations/{id}/activities neither
+	// pattern would be the more specific one.
+	outer := http.NewServeMux()
+	outer.Handle("/", mux)
+	for _, method := range []string{"GET", "PUT"} {
+		outer.Handle(method+" "+conversationPath+"/conversations/user/{user}",
+			s.route(SenderEndpoint, authenticated, (*exchange).conversationWith))
+	}
+	return outer
 }
 
 // routeFunc is what each service registers its routes with.

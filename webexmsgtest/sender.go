@@ -18,8 +18,6 @@ func (s *Server) senderRoutes(handle routeFunc) {
 	sender("POST "+conversationPath+"/activities", (*exchange).postActivity)
 	sender("POST "+conversationPath+"/content", (*exchange).postActivity)
 	sender("POST "+conversationPath+"/conversations", (*exchange).createConversation)
-	sender("GET "+conversationPath+"/conversations/user/{user}", (*exchange).conversationWith)
-	sender("PUT "+conversationPath+"/conversations/user/{user}", (*exchange).conversationWith)
 	sender("PUT "+conversationPath+"/conversations/{id}/space", func(x *exchange) {
 		x.withRoom(x.r.PathValue("id"), func(*Room) map[string]any {
 			return map[string]any{"spaceUrl": x.s.URL() + filesPath}
