@@ -114,7 +114,7 @@ type settings struct {
 func (c Config) check() (*settings, error) {
 	var problems []error
 	bad := func(field, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("Config.%s %s", field, fmt.Sprintf(format, args...)))
+		problems = append(problems, fmt.Errorf("Config."+field+" "+format, args...))
 	}
 
 	switch {
@@ -199,7 +199,7 @@ func (c Config) check() (*settings, error) {
 		for _, b := range bases {
 			u, _ := url.Parse(*b.value)
 			if err := g.check(u); err != nil {
-				bad(b.field, "cannot be used: %v", err)
+				bad(b.field, "cannot be used: %w", err)
 			}
 		}
 	}

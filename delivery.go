@@ -28,7 +28,7 @@ func (s *session) activity(a *activity, ack func()) {
 	if s.closed.Load() {
 		return // not acknowledged: whoever comes next may get it
 	}
-	ack()
+	defer ack()
 	if a.ID != "" && !s.h.seen.Begin(a.ID) {
 		s.log.Debug("dropped a duplicate", "activity", a.ID)
 		return

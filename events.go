@@ -94,7 +94,7 @@ type topics struct {
 	messageUpdated topic[DecryptedMessage]
 	messageDeleted topic[DeletedMessage]
 
-	connected    topic[struct{}]
+	connected    signal
 	disconnected topic[string]
 	reconnecting topic[int]
 	errors       topic[error]
@@ -150,26 +150,43 @@ func (t *topic[T]) subscribe(event string, fn any) (remove func()) {
 		call, isNil = func(ctx context.Context, v T) error { fn(ctx, v); return nil }, fn == nil
 	case func(context.Context, T) error:
 		call, isNil = fn, fn == nil
-	case func():
-		if _, bare := any(*new(T)).(struct{}); bare {
-			call, isNil = func(context.Context, T) error { fn(); return nil }, fn == nil
-		}
-	case func() error:
-		if _, bare := any(*new(T)).(struct{}); bare {
-			call, isNil = func(context.Context, T) error { return fn() }, fn == nil
-		}
-	}
-	if call == nil {
-		want := fmt.Sprintf("%T", (func(T))(nil))
-		if _, bare := any(*new(T)).(struct{}); bare {
-			want = "func()"
-		}
-		panic(fmt.Sprintf("webexmsg: On(%q) takes a %s (with a context first and an error last, if wanted), not a %T", event, want, fn))
+	default:
+		panic(misfit(event, (func(T))(nil), fn))
 	}
 	if isNil {
 		panic(fmt.Sprintf("webexmsg: On(%q) was given a nil %T", event, fn))
 	}
 	return t.add(call)
+}
+
+// A signal is a topic without a payload.
+type signal struct{ topic[struct{}] }
+
+// subscribe takes the four forms without the payload.
+func (s *signal) subscribe(event string, fn any) (remove func()) {
+	switch fn := fn.(type) {
+	case func():
+		return s.topic.subscribe(event, with(fn != nil, func(struct{}) { fn() }))
+	case func() error:
+		return s.topic.subscribe(event, with(fn != nil, func(struct{}) error { return fn() }))
+	case func(context.Context):
+		return s.topic.subscribe(event, with(fn != nil, func(ctx context.Context, _ struct{}) { fn(ctx) }))
+	case func(context.Context) error:
+		return s.topic.subscribe(event, with(fn != nil, func(ctx context.Context, _ struct{}) error { return fn(ctx) }))
+	}
+	panic(misfit(event, (func())(nil), fn))
+}
+
+// with is fn, or nil unless ok.
+func with[F any](ok bool, fn F) F {
+	if !ok {
+		fn = *new(F)
+	}
+	return fn
+}
+
+func misfit(event string, want, got any) string {
+	return fmt.Sprintf("webexmsg: On(%q) takes a %T (with a context first and an error last, if wanted), not a %T", event, want, got)
 }
 
 func (t *topic[T]) add(fn func(context.Context, T) error) (remove func()) {

@@ -1,6 +1,7 @@
 package webexmsg
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,18 +17,23 @@ import (
 // waits for KMS at most for patience, in which time without a socket does not
 // count, since nothing can be answered then.
 func (k *kms) key(ctx context.Context, uri string, patience time.Duration) (*jwe.Key, error) {
+	e := k.want(uri)
 	for {
-		e := k.want(uri)
+		k.mu.Lock()
+		up, changed, trouble := k.up, k.changed, e.trouble
+		k.mu.Unlock()
 		select {
 		case <-e.done:
 			if e.err == nil || !retryable(e.err) {
 				return e.key, e.err
 			}
+			e = k.want(uri)
 		default:
 		}
-		k.mu.Lock()
-		up, changed := k.up, k.changed
-		k.mu.Unlock()
+		if patience <= 0 {
+			return nil, &KMSError{Op: "retrieve", URI: uri, Err: cmp.Or(trouble, errKMSSilent)}
+		}
+
 		start, timer := time.Now(), time.NewTimer(patience)
 		timeout := timer.C
 		if !up {
@@ -45,15 +51,6 @@ func (k *kms) key(ctx context.Context, uri string, patience time.Duration) (*jwe
 		}
 		if up {
 			patience -= time.Since(start)
-		}
-		if patience <= 0 {
-			k.mu.Lock()
-			trouble := e.trouble
-			k.mu.Unlock()
-			if trouble == nil {
-				trouble = errKMSSilent
-			}
-			return nil, &KMSError{Op: "retrieve", URI: uri, Err: trouble}
 		}
 	}
 }

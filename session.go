@@ -220,7 +220,9 @@ func (s *session) establish(attempt context.Context) (*mercury, error) {
 		g.Go(func() error { return s.identify(ctx) })
 	}
 	g.Go(func() error {
-		if err := s.ensureDevice(ctx); err != nil {
+		// Not given up when the identity fails: a registration that is on its
+		// way would be left behind.
+		if err := s.ensureDevice(attempt); err != nil {
 			return err
 		}
 		dialled, dctx := errgroup.WithContext(ctx)
