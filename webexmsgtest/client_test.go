@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -442,4 +443,21 @@ func (c *client) plain(a object, path ...string) string {
 		c.t.Fatalf("%v of %v: %v", path, a, err)
 	}
 	return string(b)
+}
+
+func modulus(k jose.JSONWebKey) []byte { return k.Key.(*rsa.PublicKey).N.Bytes() }
+
+func statusWith(t *testing.T, srv *webexmsgtest.Server, token string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(testContext(t), "GET", srv.URL()+"/v1/people/me", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := srv.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
 }
