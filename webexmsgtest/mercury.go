@@ -72,9 +72,7 @@ func (x *exchange) upgrade() {
 	k.ws = ws
 	defer ws.CloseNow()
 
-	if reason := k.authorize(ctx); reason != "" {
-		k.goodbye = &websocket.CloseError{Code: 4401, Reason: reason}
-		k.closeHandshake()
+	if !k.authorize(ctx) {
 		k.drain(ctx)
 	} else if k.attach() {
 		var writer sync.WaitGroup
@@ -99,24 +97,35 @@ type clientFrame struct {
 	} `json:"data"`
 }
 
-// authorize awaits the client's first frame and returns why it will not do,
-// or "".
-func (k *socket) authorize(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, authorizationTimeout)
-	defer cancel()
+// authorize awaits the client's first frame, and says goodbye if it will not do.
+func (k *socket) authorize(ctx context.Context) bool {
+	refuse := func(reason string) {
+		k.goodbye = &websocket.CloseError{Code: 4401, Reason: reason}
+		k.closeHandshake()
+	}
+	// Not by a deadline of ctx: at that the WebSocket library tears the
+	// connection down before anything can be said.
+	expired := make(chan struct{})
+	timer := time.AfterFunc(authorizationTimeout, func() {
+		defer close(expired)
+		refuse("authorization timeout")
+	})
 	_, data, err := k.ws.Read(ctx)
-	if err != nil {
-		return "authorization timeout"
+	if !timer.Stop() {
+		<-expired
+		return false
 	}
 	var f clientFrame
-	if json.Unmarshal(data, &f) != nil || f.Type != "authorization" {
-		return "authorization expected"
+	if err != nil || json.Unmarshal(data, &f) != nil || f.Type != "authorization" {
+		refuse("authorization expected")
+		return false
 	}
 	token, _ := strings.CutPrefix(f.Data.Token, "Bearer ")
 	if k.s.personOf(token) != k.device.owner {
-		return "authorization failed"
+		refuse("authorization failed")
+		return false
 	}
-	return ""
+	return true
 }
 
 // attach makes the socket the one of its registration and announces that it

@@ -136,9 +136,9 @@ func (x *exchange) suffer() bool {
 		select {
 		case <-t.C:
 		case <-x.r.Context().Done():
-			return false
+			return x.abandon()
 		case <-x.s.done:
-			return false
+			return x.abandon()
 		}
 	}
 	if hang {
@@ -146,7 +146,7 @@ func (x *exchange) suffer() bool {
 		case <-x.r.Context().Done():
 		case <-x.s.done:
 		}
-		return false
+		return x.abandon()
 	}
 	if failure != nil {
 		for name, values := range failure.header {
@@ -160,6 +160,14 @@ func (x *exchange) suffer() bool {
 		return false
 	}
 	return true
+}
+
+// abandon makes sure that there is no answer: net/http gives one, of status
+// 200, for a handler that returns without any.
+func (x *exchange) abandon() bool {
+	_, c := connsOf(x.r.Context())
+	c.Close()
+	return false
 }
 
 // decode reads the request's JSON into v; if it cannot, it answers 400 and
