@@ -63,6 +63,28 @@ type Config struct {
 	// over all rooms. 0 means 10,000. They may also take up 64 MiB at most.
 	QueueSize int
 
+	// CatchUp is how far back the Handler fetches what it missed while no
+	// connection stood. 0 means 15 minutes; negative turns catching up off.
+	CatchUp time.Duration
+
+	// Checkpoint keeps how far the Handler has come, so that the next start
+	// of the program goes on from there: with at-least-once delivery across
+	// a crash. With one, Disconnect leaves the device to its time to live of
+	// half an hour, for the next start to take up again. Nil means that every
+	// start begins with what is sent from then on. See [FileCheckpoint].
+	Checkpoint Checkpoint
+
+	// KeyTimeout is how long an activity, and with it its room, waits for its
+	// key, before it becomes an error event. Time without a connection does
+	// not count. 0 means 30 s.
+	KeyTimeout time.Duration
+
+	// AckAfterHandling acknowledges a message to Mercury when its callbacks
+	// have returned. By default that is done on receipt, as in Cisco's own
+	// client. Whether Mercury sends again what was not acknowledged is not
+	// known for sure; no guarantee of the Handler is built on it.
+	AckAfterHandling bool
+
 	// Endpoints says where Webex is. The zero value is commercial Webex;
 	// [FedRAMP] is the other set.
 	Endpoints Endpoints
@@ -131,6 +153,7 @@ func (c Config) check() (*settings, error) {
 		{"PingInterval", &c.PingInterval, 15 * time.Second},
 		{"PongTimeout", &c.PongTimeout, 14 * time.Second},
 		{"ReconnectBackoffMax", &c.ReconnectBackoffMax, 32 * time.Second},
+		{"KeyTimeout", &c.KeyTimeout, 30 * time.Second},
 	}
 	for _, d := range durations {
 		switch {
@@ -139,6 +162,9 @@ func (c Config) check() (*settings, error) {
 		case *d.value == 0:
 			*d.value = d.def
 		}
+	}
+	if c.CatchUp == 0 {
+		c.CatchUp = 15 * time.Minute
 	}
 	if c.MaxReconnectAttempts == 0 {
 		c.MaxReconnectAttempts = 10

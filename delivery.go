@@ -1,6 +1,7 @@
 package webexmsg
 
 import (
+	"context"
 	"time"
 
 	"github.com/webexmsg/webexmsg/internal/jwe"
@@ -9,8 +10,6 @@ import (
 const (
 	// maxQueueBytes bounds the activities that wait, beside Config.QueueSize.
 	maxQueueBytes = 64 << 20
-	// keyTimeout is how long an activity waits for its key.
-	keyTimeout = 30 * time.Second
 	// rememberFor and rememberIDs say how many handled activities are known
 	// again when they come twice.
 	rememberFor = 30 * time.Minute
@@ -19,58 +18,158 @@ const (
 
 // A job is an activity on its way to its callbacks.
 type job struct {
-	a *activity
+	a        *activity
+	ack      func() // to be called when it has been handled; nil if it was before
+	caughtUp bool
 }
 
-// activity takes one from the socket and queues it for its room. It implements
-// mercurySink.
+// activity takes one from the socket. It implements mercurySink.
 func (s *session) activity(a *activity, ack func()) {
 	if s.closed.Load() {
 		return // not acknowledged: whoever comes next may get it
 	}
-	defer ack()
-	if a.ID != "" && !s.h.seen.Begin(a.ID) {
-		s.log.Debug("dropped a duplicate", "activity", a.ID)
-		return
+	j := job{a: a}
+	if s.cfg.AckAfterHandling {
+		j.ack = ack
+	} else {
+		defer ack()
 	}
-	for _, uri := range a.keyURLs() {
-		s.kms.want(uri)
-	}
-	if !s.work.TryPut(a.room(), job{a: a}, len(a.raw)) {
-		s.h.seen.Drop(a.ID)
-	}
+	s.h.lastEvent.Store(time.Now().UnixNano())
+	s.recovery.live(j)
 }
 
 func (s *session) kmsAnswers(messages []string) { s.kms.answers(messages) }
 
-func (s *session) lost(cause string) {}
+func (s *session) lost(cause string) { s.recovery.lost(s.lastHeard(), cause) }
 
-func (s *session) alive() {}
+// alive notes that the server was heard. Until now nothing is missing.
+func (s *session) alive(pong bool) {
+	s.heard.Store(s.rest.serverNow().UnixNano())
+	if pong {
+		s.h.lastPong.Store(time.Now().UnixNano())
+	}
+}
+
+func (s *session) lastHeard() time.Time { return time.Unix(0, s.heard.Load()) }
+
+// queue takes an activity for delivery, unless there is no room. One that is
+// being handled, or was, is taken and forgotten.
+func (s *session) queue(j job) bool {
+	if !s.begin(j) {
+		return true
+	}
+	if s.work.TryPut(j.a.room(), j, len(j.a.raw)) {
+		return true
+	}
+	s.drop(j)
+	return false
+}
+
+// put is queue that waits for room. For an activity that is known it returns
+// errKnown.
+func (s *session) put(ctx context.Context, j job) error {
+	if !s.begin(j) {
+		return errKnown
+	}
+	err := s.work.Put(ctx, j.a.room(), j, len(j.a.raw))
+	if err != nil {
+		s.drop(j)
+	}
+	return err
+}
+
+func (s *session) begin(j job) bool {
+	if j.a.ID != "" && !s.h.seen.Begin(j.a.ID) {
+		s.log.Debug("dropped a duplicate", "activity", j.a.ID)
+		if j.ack != nil {
+			j.ack()
+		}
+		return false
+	}
+	s.progress.begin(j.a)
+	for _, uri := range j.a.keyURLs() {
+		s.kms.want(uri)
+	}
+	return true
+}
+
+// drop forgets an activity that was begun and not handled. It may come again.
+func (s *session) drop(j job) {
+	s.h.seen.Drop(j.a.ID)
+	s.progress.drop(j.a)
+}
+
+// overflowed counts an activity that found no room and cannot be fetched. The
+// error event says how many there were when its callbacks are called.
+func (s *session) overflowed() {
+	if s.overflows.Add(1) == 1 {
+		s.notify(func(ctx context.Context) {
+			err := &OverflowError{Count: int(s.overflows.Swap(0))}
+			s.h.topics.errors.emit(ctx, EventError, err, s.h.errorCallbackFailed)
+		})
+	}
+}
+
+// hears says whether the bot is to hear of an activity that was fetched, by
+// the rule that Mercury follows: in a group room a bot is sent what mentions
+// it, and what concerns a message that it heard. That a mention of all counts
+// is a guess.
+func (s *session) hears(a *activity) bool {
+	me := s.me.Load()
+	if me == nil || !me.bot || a.direct() || a.Actor.uuid() == me.userID {
+		return true
+	}
+	known := func(id string) bool { return id != "" && s.h.seen.Known(id) }
+	switch a.Object.ObjectType {
+	case "comment", "content":
+		return a.mentions(me.userID) || a.Parent.Type != "reply" && (known(a.Parent.ID) || known(a.Object.ID))
+	case "activity", "reaction2", "reaction2Summary":
+		return known(a.Parent.ID) || known(a.Object.ID)
+	}
+	return true
+}
+
+// mentions reports whether a message mentions a person, or everybody.
+func (a *activity) mentions(person string) bool {
+	for i := range a.Object.Mentions.Items {
+		if a.Object.Mentions.Items[i].uuid() == person {
+			return true
+		}
+	}
+	return len(a.Object.GroupMentions.Items) > 0
+}
 
 // handle takes an activity through decryption, filter and callbacks. It runs
 // on its room's lane.
 func (s *session) handle(j job) {
-	a := j.a
 	select {
 	case <-s.known:
 	case <-s.callbacks.Done():
 	}
-	handled := s.deliver(a)
-	if handled {
-		s.h.seen.Done(a.ID)
-	} else {
-		s.h.seen.Drop(a.ID)
-	}
+	handled := false
+	defer func() { // also when a callback ends its goroutine
+		if !handled {
+			s.h.seen.Drop(j.a.ID) // and the cursor stays before it
+			return
+		}
+		s.h.seen.Done(j.a.ID)
+		s.progress.done(j.a)
+		if j.ack != nil {
+			j.ack()
+		}
+	}()
+	handled = s.deliver(j)
 }
 
 // deliver calls the callbacks of an activity. It reports false if that was
 // given up because the session ends.
-func (s *session) deliver(a *activity) bool {
+func (s *session) deliver(j job) bool {
+	a := j.a
 	kind := a.kind()
 	if me := s.me.Load(); kind == kindOther || me == nil || a.Actor.uuid() == me.userID && !s.cfg.IncludeSelfMessages {
 		return me != nil
 	}
-	err := a.open(func(uri string) (*jwe.Key, error) { return s.kms.key(s.keys, uri, keyTimeout) })
+	err := a.open(func(uri string) (*jwe.Key, error) { return s.kms.key(s.keys, uri, s.cfg.KeyTimeout) })
 	if s.callbacks.Err() != nil {
 		return false
 	}
@@ -82,11 +181,17 @@ func (s *session) deliver(a *activity) bool {
 	failed := s.h.callbackFailed(a.ID)
 	switch t := &s.h.topics; kind {
 	case kindMessageCreated:
-		t.messageCreated.emit(s.callbacks, EventMessageCreated, a.message(), failed)
+		t.messageCreated.emit(s.callbacks, EventMessageCreated, j.message(), failed)
 	case kindMessageUpdated:
-		t.messageUpdated.emit(s.callbacks, EventMessageUpdated, a.message(), failed)
+		t.messageUpdated.emit(s.callbacks, EventMessageUpdated, j.message(), failed)
 	case kindMessageDeleted:
 		t.messageDeleted.emit(s.callbacks, EventMessageDeleted, a.deletion(), failed)
 	}
 	return true
+}
+
+func (j job) message() DecryptedMessage {
+	m := j.a.message()
+	m.CaughtUp = j.caughtUp
+	return m
 }

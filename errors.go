@@ -29,6 +29,9 @@ var (
 	// ErrHostNotAllowed means that an address does not lead to Webex nor to
 	// a host that the Config names, so that it may not see the token.
 	ErrHostNotAllowed = errors.New("webexmsg: host not allowed")
+	// ErrOverflow means that activities were dropped because too many waited
+	// for their callbacks and catching up is off.
+	ErrOverflow = errors.New("webexmsg: the queue is full")
 	// ErrUntrusted means that what claims to be KMS did not prove it: its
 	// static key, a certificate or a signature is not acceptable.
 	ErrUntrusted = errors.New("webexmsg: KMS cannot be trusted")
@@ -182,6 +185,16 @@ func (e *CallbackError) Error() string {
 }
 
 func (e *CallbackError) Unwrap() error { return e.Err }
+
+// OverflowError counts activities that were dropped. It is [ErrOverflow].
+type OverflowError struct{ Count int }
+
+func (e *OverflowError) Error() string {
+	return fmt.Sprintf("webexmsg: the queue is full: %d activities were dropped", e.Count)
+}
+
+// Is reports it as ErrOverflow.
+func (e *OverflowError) Is(target error) bool { return target == ErrOverflow }
 
 // retryable says whether doing the same again later can help.
 func retryable(err error) bool {

@@ -20,6 +20,7 @@ const (
 	EventDisconnected = "disconnected" // reason, a string
 	EventReconnecting = "reconnecting" // attempt, an int, from 1
 	EventError        = "error"        // error
+	EventGap          = "gap"          // [Gap]
 )
 
 // RoomType tells a room of two from all others.
@@ -59,6 +60,8 @@ type DecryptedMessage struct {
 	MentionedGroups []string
 	Files           []File
 
+	// CaughtUp means that it was missed when it was sent and fetched later.
+	CaughtUp bool
 	// Raw is the whole activity, with the strings that were opened in clear.
 	Raw json.RawMessage
 }
@@ -98,6 +101,7 @@ type topics struct {
 	disconnected topic[string]
 	reconnecting topic[int]
 	errors       topic[error]
+	gap          topic[Gap]
 }
 
 // byName finds a topic for On; nil if there is none of that name.
@@ -117,6 +121,8 @@ func (t *topics) byName(event string) subscriber {
 		return &t.reconnecting
 	case EventError:
 		return &t.errors
+	case EventGap:
+		return &t.gap
 	}
 	return nil
 }

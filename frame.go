@@ -13,16 +13,18 @@ type frame struct {
 	ID        string
 	Type      string // empty for events
 	EventType string
-	Sequence  int64 // 0 when absent
+	Sequence  int64     // 0 when absent
+	Timestamp timestamp // of the server's clock
 	Activity  *activity
 	KMS       []string // JWEs and JWSs
 }
 
 type rawFrame struct {
-	ID       string   `json:"id"`
-	Type     string   `json:"type"`
-	Sequence int64    `json:"sequenceNumber"`
-	Data     *rawData `json:"data"`
+	ID        string    `json:"id"`
+	Type      string    `json:"type"`
+	Sequence  int64     `json:"sequenceNumber"`
+	Timestamp timestamp `json:"timestamp"`
+	Data      *rawData  `json:"data"`
 }
 
 type rawData struct {
@@ -42,7 +44,7 @@ func parseFrame(b []byte) (frame, error) {
 	if err := decodeLoosely(b, &raw); err != nil {
 		return frame{}, err
 	}
-	f := frame{ID: raw.ID, Type: raw.Type, Sequence: raw.Sequence}
+	f := frame{ID: raw.ID, Type: raw.Type, Sequence: raw.Sequence, Timestamp: raw.Timestamp}
 	if raw.Data == nil {
 		return f, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/webexmsg/webexmsg/internal/once"
@@ -28,6 +29,8 @@ type Handler struct {
 	kms    *kms
 	topics topics
 	seen   *once.Memory // activities, by id
+
+	lastPong, lastEvent atomic.Int64 // nanoseconds since 1970; 0: never
 
 	mu      sync.Mutex // guards what follows
 	session *session   // from Connect to the end of Disconnect
@@ -59,6 +62,10 @@ type HandlerStatus struct {
 	// ReconnectAttempt counts the attempts since the connection was last
 	// healthy; 0 while it is.
 	ReconnectAttempt int
+	// LastPong is when a ping was last answered, and LastEvent when an
+	// activity last arrived, by the local clock; zero if never.
+	LastPong  time.Time
+	LastEvent time.Time
 	// LastError is what went wrong last; nil if nothing has.
 	LastError error
 }
@@ -132,6 +139,12 @@ func (h *Handler) OnReconnecting(fn func(attempt int)) (remove func()) {
 // *[CallbackError], KMS that does not answer, the failure that ended it all.
 func (h *Handler) OnError(fn func(error)) (remove func()) {
 	return h.On(EventError, fn)
+}
+
+// OnGap is [Handler.On] for "gap", which is emitted when something that was
+// missed has been fetched, or cannot be.
+func (h *Handler) OnGap(fn func(Gap)) (remove func()) {
+	return h.On(EventGap, fn)
 }
 
 // Connect registers a device, opens the socket, agrees on a key with KMS, and
@@ -268,7 +281,16 @@ func (h *Handler) Status() HandlerStatus {
 	defer h.mu.Unlock()
 	st := h.status
 	st.KMSInitialized = kms
+	st.LastPong, st.LastEvent = timeOf(&h.lastPong), timeOf(&h.lastEvent)
 	return st
+}
+
+// timeOf reads a time in nanoseconds since 1970, of which 0 means never.
+func timeOf(nanos *atomic.Int64) time.Time {
+	if n := nanos.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
 }
 
 func (h *Handler) setStatus(change func(*HandlerStatus)) {

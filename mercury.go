@@ -39,8 +39,8 @@ type mercurySink interface {
 	kmsAnswers(messages []string)
 	// lost says that frames are known to be missing, and why.
 	lost(cause string)
-	// alive is called for every frame, pongs included.
-	alive()
+	// alive is called for every frame, before anything else.
+	alive(pong bool)
 }
 
 // A mercury is one authorised socket, used once: it is dialled, it delivers
@@ -55,6 +55,7 @@ type mercury struct {
 	out    chan []byte   // frames to write
 	pongs  chan string   // ids of pongs; holds one
 	ready  chan struct{} // closed at the ready event
+	since  time.Time     // when that was, by the server's clock; read after ready alone
 	proven chan struct{} // closed at the first pong: the connection has stood for a while
 
 	ctx  context.Context // ends when the socket has; its cause says why
@@ -174,7 +175,7 @@ func (m *mercury) read() {
 // route sends a frame to whom it is for. The moment of its ack is here alone:
 // at once, as in Cisco's SDK, but for activities, which their taker acks.
 func (m *mercury) route(f frame) {
-	m.sink.alive()
+	m.sink.alive(f.Type == "pong")
 	switch {
 	case f.Type == "pong":
 		select {
@@ -198,6 +199,7 @@ func (m *mercury) route(f frame) {
 		select {
 		case <-m.ready:
 		default:
+			m.since = f.Timestamp.Time
 			close(m.ready)
 		}
 	default:

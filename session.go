@@ -21,6 +21,8 @@ const (
 	firstBackoff = time.Second
 	// failureDrain is how long callbacks have when a session ends by itself.
 	failureDrain = 30 * time.Second
+	// saveTimeout bounds one save of the checkpoint.
+	saveTimeout = 5 * time.Second
 	// unregisterTimeout bounds the removal of the device at the end.
 	unregisterTimeout = 3 * time.Second
 	// maxNotices bounds the lifecycle and error events that wait for their
@@ -57,11 +59,16 @@ type session struct {
 	keys       context.Context // of activities that wait for a key; ends with callbacks
 	giveUpKeys context.CancelFunc
 
-	notices *lanes.Lanes[func(context.Context)] // a single lane: lifecycle and errors
-	work    *lanes.Lanes[job]                   // activities
-	me      atomic.Pointer[identity]
-	known   chan struct{} // closed when me is there
-	closed  atomic.Bool   // takes no more activities
+	notices    *lanes.Lanes[func(context.Context)] // a single lane: lifecycle and errors
+	work       *lanes.Lanes[job]                   // activities
+	recovery   *recovery
+	progress   *progress
+	heard      atomic.Int64 // when the server was last heard, by its clock, in nanoseconds
+	overflows  atomic.Int64 // activities dropped and not yet told of
+	registered atomic.Value // the URL of the device, for the checkpoint
+	me         atomic.Pointer[identity]
+	known      chan struct{} // closed when me is there
+	closed     atomic.Bool   // takes no more activities
 
 	// Of the loop alone:
 	catalog   catalog
@@ -70,6 +77,7 @@ type session struct {
 	strange   bool // the token is new: whose is it?
 	attempts  backoff.Backoff
 	announced State // by the last lifecycle event
+	resumed   bool  // from the checkpoint
 
 	mu        sync.Mutex // guards what follows
 	stopping  context.Context
@@ -88,6 +96,12 @@ func newSession(h *Handler, failFast bool) *session {
 	s.keys, s.giveUpKeys = context.WithCancel(s.callbacks)
 	s.notices = lanes.New(1, maxNotices, maxNotices, func(fn func(context.Context)) { fn(s.callbacks) })
 	s.work = lanes.New(h.cfg.Concurrency, h.cfg.QueueSize, maxQueueBytes, s.handle)
+	s.progress = newProgress()
+	s.recovery = &recovery{
+		rest: s.rest, log: s.log, back: s.cfg.CatchUp, capacity: s.cfg.QueueSize,
+		queue: s.queue, put: s.put, hears: s.hears, report: s.gap, overflow: s.overflowed,
+		gates: make(map[string]*roomGate), wake: make(chan struct{}, 1), fetching: make(chan struct{}, catchUpFetches),
+	}
 	return s
 }
 
@@ -97,7 +111,17 @@ func (s *session) run() {
 	var joined sync.WaitGroup
 	joined.Go(func() { s.kms.run(keys) })
 
+	catchUp, stopCatchUp := context.WithCancel(context.Background())
+	var caughtUp sync.WaitGroup
+	caughtUp.Go(func() { s.recovery.run(catchUp) })
+	if s.cfg.Checkpoint != nil {
+		caughtUp.Go(func() { s.saveProgress(catchUp) })
+	}
+
 	link, err := s.supervise()
+	s.closed.Store(true)
+	stopCatchUp()
+	caughtUp.Wait()
 	s.finish(link, err)
 
 	stopKeys()
@@ -126,10 +150,13 @@ func (s *session) supervise() (*mercury, error) {
 		}
 		link, err := s.establish(ctx)
 		if err == nil {
+			s.recovery.connected(s.device.service("conversation", s.catalog), s.began(link))
 			s.connected(waiting)
 			if err = s.serve(ctx, link); errors.Is(err, ErrClosed) {
 				return link, err
 			}
+			s.recovery.disconnected()
+			s.recovery.lost(s.lastHeard(), "connection lost")
 			s.disconnected(err)
 		}
 		switch {
@@ -278,6 +305,12 @@ func (s *session) identify(ctx context.Context) error {
 // ensureDevice has a registration that can be dialled: the one there is, after
 // refreshing it where that is due or it is in doubt, or a new one.
 func (s *session) ensureDevice(ctx context.Context) error {
+	if s.cfg.Checkpoint != nil && !s.resumed {
+		if err := s.resume(ctx); err != nil {
+			return err
+		}
+		s.resumed = true
+	}
 	if s.device != nil && (s.suspect || time.Since(s.device.refreshed) > deviceRefresh) {
 		dev, err := s.rest.refresh(ctx, s.device, s.cfg.DeviceName)
 		switch {
@@ -369,6 +402,8 @@ func (s *session) hasStarted() bool {
 }
 
 func (s *session) connected(waiting []chan struct{}) {
+	s.registered.Store(s.device.URL)
+	s.progress.connected(s.recovery.begun())
 	s.h.setStatus(func(st *HandlerStatus) { st.State, st.WebSocketOpen = StateConnected, true })
 	s.announce(StateConnected, func(ctx context.Context) {
 		s.h.topics.connected.emit(ctx, EventConnected, struct{}{}, s.h.callbackFailed(""))
@@ -411,7 +446,7 @@ func (s *session) notify(emit func(context.Context)) {
 // socket and removes the device.
 func (s *session) finish(link *mercury, why error) {
 	s.cancel()
-	s.closed.Store(true)
+	s.recovery.release(func(j job) { s.queue(j) })
 	s.mu.Lock()
 	drain := s.stopping
 	s.mu.Unlock()
@@ -446,7 +481,9 @@ func (s *session) finish(link *mercury, why error) {
 		link.close(websocket.StatusNormalClosure, "")
 		s.kms.setUp(false)
 	}
-	if s.device != nil {
+	if s.cfg.Checkpoint != nil {
+		s.save()
+	} else if s.device != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), unregisterTimeout)
 		defer cancel()
 		if err := s.rest.unregister(ctx, s.device); err != nil {
@@ -454,4 +491,74 @@ func (s *session) finish(link *mercury, why error) {
 		}
 	}
 	s.err = why
+}
+
+// began is the time by Webex's clock at which a connection was made.
+func (s *session) began(link *mercury) time.Time {
+	if !link.since.IsZero() {
+		return link.since
+	}
+	return s.rest.serverNow()
+}
+
+// resume goes on from the checkpoint: with its device, if Webex still knows
+// it, and with what was missed since.
+func (s *session) resume(ctx context.Context) error {
+	c, err := s.cfg.Checkpoint.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("loading the checkpoint: %w", err)
+	}
+	for _, id := range c.Handled {
+		if s.h.seen.Begin(id) {
+			s.h.seen.Done(id)
+		}
+	}
+	s.progress.resume(c.Since, c.Handled)
+	if !c.Since.IsZero() {
+		s.recovery.resume(c.Since)
+	}
+	if c.Device == "" {
+		return nil
+	}
+	if s.catalog, err = s.rest.discover(ctx, s.cfg.Endpoints); err != nil {
+		return err
+	}
+	s.device, s.suspect = &device{URL: c.Device}, true
+	return nil
+}
+
+// saveProgress saves the cursor whenever it has moved, until ctx ends.
+func (s *session) saveProgress(ctx context.Context) {
+	for {
+		select {
+		case <-s.progress.dirty:
+			s.save()
+		case <-ctx.Done():
+			return
+		}
+		if sleep(ctx, saveInterval) != nil {
+			return
+		}
+	}
+}
+
+// save saves the cursor. A checkpoint that cannot be saved is told of, and
+// tried again with the next activity.
+func (s *session) save() {
+	device, _ := s.registered.Load().(string)
+	if device == "" {
+		return // nothing was established, and nothing is to be forgotten
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
+	defer cancel()
+	if err := s.cfg.Checkpoint.Save(ctx, s.progress.cursor(device, s.recovery.floor())); err != nil {
+		s.h.report(fmt.Errorf("saving the checkpoint: %w", err))
+	}
+}
+
+// gap tells the program of a gap that was closed, or could not be.
+func (s *session) gap(g Gap) {
+	s.log.Info("gap", "cause", g.Cause, "room", g.RoomID, "from", g.From, "to", g.To, "recovered", g.Recovered, "complete", g.Complete)
+	s.progress.changed()
+	s.notify(func(ctx context.Context) { s.h.topics.gap.emit(ctx, EventGap, g, s.h.callbackFailed("")) })
 }

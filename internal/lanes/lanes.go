@@ -17,6 +17,7 @@ type Lanes[T any] struct {
 	handle   func(T)
 	workers  int // goroutines at the most
 	maxItems int
+	maxLane  int // of the items, in one lane
 	maxBytes int
 
 	mu      sync.Mutex
@@ -42,12 +43,17 @@ type item[T any] struct {
 
 // New makes lanes that call handle for every item, on workers goroutines at
 // the most. With one worker there is a single lane, so that all items are
-// handled in the order in which they came.
+// handled in the order in which they came; with more, one key may take half of
+// the room at the most, so that a key which blocks leaves some to the others.
 func New[T any](workers, maxItems, maxBytes int, handle func(T)) *Lanes[T] {
-	return &Lanes[T]{
-		handle: handle, workers: workers, maxItems: maxItems, maxBytes: maxBytes,
+	l := &Lanes[T]{
+		handle: handle, workers: workers, maxItems: maxItems, maxLane: maxItems, maxBytes: maxBytes,
 		lanes: make(map[string]*lane[T]),
 	}
+	if workers > 1 {
+		l.maxLane = max(1, maxItems/2)
+	}
+	return l
 }
 
 // TryPut queues an item of the given size in bytes, unless the lanes are full
@@ -89,9 +95,12 @@ func (l *Lanes[T]) put(key string, value T, size int) bool {
 	if l.workers == 1 {
 		key = ""
 	}
+	ln := l.lanes[key]
+	if ln != nil && len(ln.queue) >= l.maxLane {
+		return false
+	}
 	l.items++
 	l.bytes += size
-	ln := l.lanes[key]
 	if ln != nil {
 		ln.queue = append(ln.queue, item[T]{value, size})
 		return true

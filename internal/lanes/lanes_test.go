@@ -86,8 +86,8 @@ func TestBounds(t *testing.T) {
 			t.Fatal(err)
 		}
 		release = make(chan struct{})
-		for range 3 {
-			if !l.TryPut("a", 0, 1) {
+		for _, key := range []string{"a", "b", "c"} {
+			if !l.TryPut(key, 0, 1) {
 				t.Error("refused although there is room")
 			}
 		}
@@ -116,6 +116,30 @@ func TestBounds(t *testing.T) {
 		}
 		if err := l.Put(t.Context(), "a", 0, 1); err == nil || l.TryPut("a", 0, 1) {
 			t.Error("closed lanes took an item")
+		}
+	})
+}
+
+// TestOneKeyLeavesRoomToTheOthers fills the lane of a key that blocks.
+func TestOneKeyLeavesRoomToTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		l := New(2, 10, 100, func(int) { <-release })
+		l.TryPut("a", 0, 1)
+		synctest.Wait() // it is being handled, and no longer waits
+		taken := 1
+		for l.TryPut("a", 0, 1) {
+			taken++
+		}
+		if taken != 6 {
+			t.Errorf("one key took %d places of 10, want 6", taken)
+		}
+		if !l.TryPut("b", 0, 1) {
+			t.Error("another key finds no room")
+		}
+		close(release)
+		if err := l.Close(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -51,7 +51,7 @@ func (m *Memory) Begin(id string) bool {
 	k := keyOf(id)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if has(m.active, k) || has(m.young, k) || has(m.old, k) {
+	if m.knows(k) {
 		return false
 	}
 	m.active[k] = struct{}{}
@@ -84,3 +84,14 @@ func has(m map[key]struct{}, k key) bool {
 	_, ok := m[k]
 	return ok
 }
+
+// Known reports whether an id is being handled or was of late.
+func (m *Memory) Known(id string) bool {
+	k := keyOf(id)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.knows(k)
+}
+
+// knows needs m.mu.
+func (m *Memory) knows(k key) bool { return has(m.active, k) || has(m.young, k) || has(m.old, k) }
