@@ -48,7 +48,7 @@ func str(v any, path ...string) string {
 
 // client speaks the protocol by hand: it shares nothing with package webexmsg.
 type client struct {
-	t      *testing.T
+	t      testing.TB
 	srv    *webexmsgtest.Server
 	p      *webexmsgtest.Person
 	device object
@@ -61,11 +61,11 @@ type client struct {
 	noAck  bool
 }
 
-func newClient(t *testing.T, srv *webexmsgtest.Server, p *webexmsgtest.Person) *client {
+func newClient(t testing.TB, srv *webexmsgtest.Server, p *webexmsgtest.Person) *client {
 	return &client{t: t, srv: srv, p: p, keys: make(map[string][]byte)}
 }
 
-func testContext(t *testing.T) context.Context {
+func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx

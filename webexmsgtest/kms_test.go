@@ -244,3 +244,20 @@ func TestTokens(t *testing.T) {
 		t.Errorf("a token made before the revocation gets %d", status)
 	}
 }
+
+func TestSharedKeyIsPersonal(t *testing.T) {
+	srv, alice, direct, _ := world(t)
+	c := newClient(t, srv, srv.Bot()).connect()
+	c.ask("retrieve", direct.KeyURL(), object{"client": object{
+		"clientId": str(c.device, "url"), "credential": object{"userId": alice.ID, "bearer": alice.Token},
+	}})
+	if a := c.answers()[0]; a["status"] != 403.0 {
+		t.Errorf("another's credential under this shared key gets %v", a)
+	}
+	c.ask("retrieve", direct.KeyURL(), object{"client": object{
+		"clientId": str(c.device, "url"), "credential": object{"userId": c.p.ID, "bearer": "nonsense"},
+	}})
+	if a := c.answers()[0]; a["status"] != 401.0 {
+		t.Errorf("a bad credential gets %v", a)
+	}
+}

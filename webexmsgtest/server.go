@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"log"
 	"log/slog"
 	"net"
@@ -156,7 +157,7 @@ func (s *Server) listen() error {
 	s.http = &http.Server{
 		Handler:   s.routes(),
 		TLSConfig: s.tls,
-		ErrorLog:  log.New(discard{}, "", 0), // handshakes that clients broke off
+		ErrorLog:  log.New(io.Discard, "", 0), // handshakes that clients broke off
 		// A WebSocket takes over its connection, which HTTP/2 cannot give away.
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
 		ConnContext:  withConn,
@@ -256,7 +257,3 @@ func withPort(host string) string {
 	}
 	return net.JoinHostPort(host, "443")
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
