@@ -359,20 +359,23 @@ func (r *recovery) closeRoom(ctx context.Context, g *roomGate) (recovered int, c
 	}
 }
 
-// nextRound takes what is to be done for a room, or opens it if that is nothing.
+// nextRound takes what is to be done for a room, or opens it if that is
+// nothing. Behind another gap between connections it leaves all to closeGap:
+// what came live after that gap must not overtake what is missing in it.
 func (r *recovery) nextRound(g *roomGate) (since time.Time, held []job, done bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.gap != nil {
+		g.busy = false
+		return time.Time{}, nil, true
+	}
 	g.floor = g.from()
 	since, held = g.since, g.held
 	g.since, g.held = time.Time{}, nil
 	r.held -= len(held)
 	done = since.IsZero() && len(held) == 0
 	if done {
-		g.busy = false
-		if r.gap == nil {
-			delete(r.gates, g.room.ID)
-		}
+		delete(r.gates, g.room.ID)
 	}
 	return since, held, done
 }

@@ -37,7 +37,10 @@ const (
 	maxKeys = 16384
 )
 
-var errKMSSilent = errors.New("KMS did not answer in time")
+var (
+	errKMSSilent   = errors.New("KMS did not answer in time")
+	errSocketEnded = errors.New("the socket that brings the answers of KMS ended")
+)
 
 // A kms agrees on a shared key with Webex's key management service and fetches
 // content keys under it. Its requests go up by HTTP; the answers come down the
@@ -274,6 +277,9 @@ func (k *kms) keepShared(ctx context.Context) {
 		}
 		if err := k.handshake(ctx); err != nil && ctx.Err() == nil {
 			k.log.Warn("KMS handshake failed", "err", err)
+			if errors.Is(err, errSocketEnded) {
+				continue // no fault of KMS: the next socket brings the next try
+			}
 			if pause.Failures() == 0 {
 				k.report(err)
 			}
@@ -377,7 +383,7 @@ func (k *kms) createShared(ctx context.Context, static *staticKey, client kmsCli
 			return nil, ctx.Err()
 		case <-down:
 			if !k.isUp() {
-				return nil, &KMSError{Op: "handshake", Err: errors.New("the socket that brings the answer ended")}
+				return nil, &KMSError{Op: "handshake", Err: errSocketEnded}
 			}
 			down = k.downSignal()
 		}

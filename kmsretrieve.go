@@ -178,7 +178,7 @@ func (k *kms) collect(ctx context.Context, results <-chan kmsResult, asked map[s
 			return fmt.Errorf("%d of the keys asked for: %w", left, errKMSSilent)
 		case <-down:
 			if !k.isUp() {
-				return errors.New("the socket that brings the answers ended")
+				return errSocketEnded
 			}
 			down = k.downSignal()
 		case <-ctx.Done():
@@ -221,12 +221,16 @@ func (k *kms) again(ctx context.Context, asked map[string]*keyEntry, shared *sha
 		shared.suspect = true // a new handshake, then
 		k.signal()
 	}
-	failures, wait := k.breaker.Failures(), k.breaker.Next()
+	var wait time.Duration
+	failures := 0
+	if !errors.Is(cause, errSocketEnded) { // which is no fault of KMS
+		failures, wait = k.breaker.Failures()+1, k.breaker.Next()
+	}
 	k.mu.Unlock()
-	if failures == 1 || failures == 0 && errors.Is(cause, ErrUnauthorized) {
+	if failures == 2 || failures == 1 && errors.Is(cause, ErrUnauthorized) {
 		k.report(cause)
 	}
-	if !errors.Is(cause, errKMSSilent) && k.isUp() { // silence was a pause by itself
+	if !errors.Is(cause, errKMSSilent) { // silence was a pause by itself
 		sleep(ctx, wait)
 	}
 	k.mu.Lock()
