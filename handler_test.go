@@ -20,6 +20,9 @@ import (
 
 // TestMain sees to it that no test leaves a goroutine behind.
 func TestMain(m *testing.M) {
+	if config := os.Getenv(childEnv); config != "" {
+		os.Exit(runChild(config))
+	}
 	code := m.Run()
 	if left := leftGoroutines(); code == 0 && left != "" {
 		fmt.Println("goroutines were left behind:\n" + left)
