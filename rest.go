@@ -48,8 +48,7 @@ type restClient struct {
 	session string // the UUID in tracking ids
 	serial  atomic.Uint64
 
-	// skew is how far the server's clock is ahead of this one, in
-	// nanoseconds, by the last answer's Date header.
+	// skew is how far Webex's clock is ahead of this one, in nanoseconds.
 	skew atomic.Int64
 }
 
@@ -76,6 +75,17 @@ func (c *restClient) trackingID() string {
 // serverNow is the time by Webex's clock, as far as it has shown it.
 func (c *restClient) serverNow() time.Time {
 	return time.Now().Add(time.Duration(c.skew.Load()))
+}
+
+// setClock learns that Webex's clock shows a time between the two: as it is
+// taken to, or else the nearer of them.
+func (c *restClient) setClock(from, to time.Time) {
+	switch now := c.serverNow(); {
+	case now.Before(from):
+		c.skew.Add(int64(from.Sub(now)))
+	case now.After(to):
+		c.skew.Add(int64(to.Sub(now)))
+	}
 }
 
 // do makes one exchange with a JSON body (unless in is nil), reads a JSON
@@ -136,7 +146,7 @@ func (c *restClient) exchange(ctx context.Context, method, rawURL string, body [
 	}
 	defer res.Body.Close()
 	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
-		c.skew.Store(int64(time.Until(date)))
+		c.setClock(date, date.Add(time.Second)) // it is cut to the second
 	}
 
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxResponse+1))

@@ -496,6 +496,7 @@ func (s *session) finish(link *mercury, why error) {
 // began is the time by Webex's clock at which a connection was made.
 func (s *session) began(link *mercury) time.Time {
 	if !link.since.IsZero() {
+		s.rest.setClock(link.since, link.since.Add(time.Second))
 		return link.since
 	}
 	return s.rest.serverNow()
