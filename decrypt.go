@@ -6,62 +6,170 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/webexmsg/webexmsg/internal/jwe"
 )
 
 var errNoKey = errors.New("it is encrypted and names no key")
 
-// open decrypts the strings of an activity in place, and in its raw form, with
-// the keys that it names. What is not shaped like a JWE was not encrypted.
-func (a *activity) open(key func(uri string) (*jwe.Key, error)) error {
-	o := opener{key: key}
-	own := a.keyURL()
-	obj := &a.Object
-	o.open(own, &obj.DisplayName)
-	o.open(own, &obj.Content)
-	o.open(own, &obj.Inputs)
+// A closedText is a string of an activity that may be encrypted.
+type closedText struct {
+	keyURL string
+	text   *string
+	// spare means that the activity can do without it.
+	spare bool
+}
+
+// closed lists the strings of an activity that may be encrypted, keys of files
+// apart: these are opened when the file is.
+func (a *activity) closed() []closedText {
+	own, obj := a.keyURL(), &a.Object
+	list := make([]closedText, 0, 4)
+	add := func(keyURL string, texts ...*string) {
+		for _, text := range texts {
+			if *text != "" {
+				list = append(list, closedText{keyURL: keyURL, text: text})
+			}
+		}
+	}
+	add(own, &obj.DisplayName, &obj.Content, &obj.Inputs)
 	for i := range obj.Cards {
-		o.open(own, &obj.Cards[i])
+		add(own, &obj.Cards[i])
 	}
 	for i := range obj.Files.Items {
 		f := &obj.Files.Items[i]
-		o.open(cmp.Or(f.EncryptionKeyURL, own), &f.DisplayName)
+		add(cmp.Or(f.EncryptionKeyURL, own), &f.DisplayName)
 	}
-	if o.err != nil {
-		return o.err
+	for i := range obj.Links.Items {
+		l := &obj.Links.Items[i]
+		add(cmp.Or(l.EncryptionKeyURL, own), &l.DisplayName, &l.Href, &l.SSLR.Loc)
 	}
-	a.raw = splice(a.raw, o.opened)
+	for i := range obj.Reactions {
+		add(own, &obj.Reactions[i].DisplayName)
+	}
+	if t := &a.Target; t.DisplayName != "" {
+		// The room's title has a key of its own time, which a bot that came
+		// later may not have. No message is lost for that.
+		list = append(list, closedText{keyURL: cmp.Or(t.EncryptionKeyURL, own), text: &t.DisplayName, spare: true})
+	}
+	return list
+}
+
+// open decrypts the strings of an activity in place, and in its raw form.
+func (a *activity) open(keys keySource) error {
+	var opened []substitution
+	for _, c := range a.closed() {
+		closed := *c.text
+		err := keys.open(c.keyURL, c.text)
+		switch {
+		case err != nil && c.spare:
+			*c.text = ""
+		case err != nil:
+			return err
+		case *c.text != closed:
+			opened = append(opened, substitution{closed, *c.text})
+		}
+	}
+	a.raw = splice(a.raw, opened)
 	return nil
 }
 
-// An opener opens strings until one fails.
-type opener struct {
-	key    func(uri string) (*jwe.Key, error)
-	opened []substitution
-	err    error
+// A keySource has content keys, by their URIs.
+type keySource func(uri string) (*jwe.Key, error)
+
+// onceEach is a source that is asked for each key once at the most, and for
+// none any more when KMS does not answer: so that no room waits longer than
+// for one key.
+func (keys keySource) onceEach() keySource {
+	type answer struct {
+		key *jwe.Key
+		err error
+	}
+	known := make(map[string]answer)
+	var silence error
+	return func(uri string) (*jwe.Key, error) {
+		a, ok := known[uri]
+		switch {
+		case ok:
+			return a.key, a.err
+		case silence != nil:
+			return nil, silence
+		}
+		a.key, a.err = keys(uri)
+		known[uri] = a
+		if a.err != nil && retryable(a.err) {
+			silence = a.err
+		}
+		return a.key, a.err
+	}
 }
 
-func (o *opener) open(keyURL string, s *string) {
-	if o.err != nil || !jwe.Like(*s) {
-		return
+// open decrypts a string in place. What does not look encrypted is left as it
+// is.
+func (keys keySource) open(keyURL string, s *string) error {
+	switch {
+	case !jwe.Like(*s) && (keyURL == "" || !remainsOfJWE(*s)):
+		return nil
+	case keyURL == "":
+		return errNoKey
 	}
-	if keyURL == "" {
-		o.err = errNoKey
-		return
-	}
-	k, err := o.key(keyURL)
+	k, err := keys(keyURL)
 	if err != nil {
-		o.err = err
-		return
+		return err
 	}
 	plain, err := k.Open(*s)
 	if err != nil {
-		o.err = err
-		return
+		return err
 	}
-	o.opened = append(o.opened, substitution{*s, string(plain)})
 	*s = string(plain)
+	return nil
+}
+
+// remainsOfJWE reports whether s is made like a JWE without being one, so that
+// it must not pass as the text of a message.
+func remainsOfJWE(s string) bool {
+	return strings.HasPrefix(s, "eyJ") && strings.Contains(s, ".") && strings.IndexFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_=+/.", r))
+	}) < 0
+}
+
+// openAll decrypts what it can of the JSON of any activity, where nobody knows
+// what is encrypted. A string is opened with the key that the object around it
+// names, else the one around that, in the end own. What cannot be opened stays
+// closed, and so do the keys of files.
+func (keys keySource) openAll(raw json.RawMessage, own string) json.RawMessage {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var whole any
+	if dec.Decode(&whole) != nil {
+		return raw
+	}
+	var opened []substitution
+	var walk func(v any, keyURL string)
+	walk = func(v any, keyURL string) {
+		switch v := v.(type) {
+		case map[string]any:
+			if u, ok := v["encryptionKeyUrl"].(string); ok && u != "" {
+				keyURL = u
+			}
+			for name, member := range v {
+				if name != "scr" {
+					walk(member, keyURL)
+				}
+			}
+		case []any:
+			for _, element := range v {
+				walk(element, keyURL)
+			}
+		case string:
+			if plain := v; keys.open(keyURL, &plain) == nil && plain != v {
+				opened = append(opened, substitution{v, plain})
+			}
+		}
+	}
+	walk(whole, own)
+	return splice(raw, opened)
 }
 
 // A substitution puts a plaintext in the place of its JWE.

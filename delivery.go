@@ -3,8 +3,6 @@ package webexmsg
 import (
 	"context"
 	"time"
-
-	"github.com/webexmsg/webexmsg/internal/jwe"
 )
 
 const (
@@ -159,39 +157,4 @@ func (s *session) handle(j job) {
 		}
 	}()
 	handled = s.deliver(j)
-}
-
-// deliver calls the callbacks of an activity. It reports false if that was
-// given up because the session ends.
-func (s *session) deliver(j job) bool {
-	a := j.a
-	kind := a.kind()
-	if me := s.me.Load(); kind == kindOther || me == nil || a.Actor.uuid() == me.userID && !s.cfg.IncludeSelfMessages {
-		return me != nil
-	}
-	err := a.open(func(uri string) (*jwe.Key, error) { return s.kms.key(s.keys, uri, s.cfg.KeyTimeout) })
-	if s.callbacks.Err() != nil {
-		return false
-	}
-	if err != nil {
-		s.log.Warn("cannot decrypt", "activity", a.ID, "room", a.room(), "err", err)
-		s.h.report(&DecryptError{ActivityID: a.ID, RoomID: a.room(), Err: err})
-		return true
-	}
-	failed := s.h.callbackFailed(a.ID)
-	switch t := &s.h.topics; kind {
-	case kindMessageCreated:
-		t.messageCreated.emit(s.callbacks, EventMessageCreated, j.message(), failed)
-	case kindMessageUpdated:
-		t.messageUpdated.emit(s.callbacks, EventMessageUpdated, j.message(), failed)
-	case kindMessageDeleted:
-		t.messageDeleted.emit(s.callbacks, EventMessageDeleted, a.deletion(), failed)
-	}
-	return true
-}
-
-func (j job) message() DecryptedMessage {
-	m := j.a.message()
-	m.CaughtUp = j.caughtUp
-	return m
 }

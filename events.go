@@ -2,12 +2,10 @@ package webexmsg
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // The names of events, for [Handler.On].
@@ -16,6 +14,22 @@ const (
 	EventMessageUpdated = "message:updated" // [DecryptedMessage]
 	EventMessageDeleted = "message:deleted" // [DeletedMessage]
 
+	EventAttachmentActionCreated = "attachmentAction:created" // [AttachmentAction]
+
+	EventMembershipCreated = "membership:created" // [MembershipActivity]
+	EventMembershipUpdated = "membership:updated" // [MembershipActivity]
+	EventMembershipDeleted = "membership:deleted" // [MembershipActivity]
+	EventMembershipSeen    = "membership:seen"    // [MembershipActivity]
+
+	EventRoomCreated = "room:created" // [RoomActivity]
+	EventRoomUpdated = "room:updated" // [RoomActivity]
+
+	EventReactionCreated = "reaction:created" // [ReactionActivity]
+	EventReactionDeleted = "reaction:deleted" // [ReactionActivity]
+	EventReactionUpdated = "reaction:updated" // [ReactionTally]
+
+	EventActivity = "activity" // [Activity], after all of the above
+
 	EventConnected    = "connected"    // nothing
 	EventDisconnected = "disconnected" // reason, a string
 	EventReconnecting = "reconnecting" // attempt, an int, from 1
@@ -23,79 +37,27 @@ const (
 	EventGap          = "gap"          // [Gap]
 )
 
-// RoomType tells a room of two from all others.
-type RoomType string
-
-// The kinds of rooms, in the words of the REST API.
-const (
-	RoomDirect RoomType = "direct"
-	RoomGroup  RoomType = "group"
-)
-
-// DecryptedMessage is emitted when a message was posted (message:created) or
-// edited (message:updated) in a room of the bot. IDs are UUIDs as Mercury has
-// them, not the ids of the REST API.
-//
-// Text and HTML are as their author sent them, and nothing to trust.
-type DecryptedMessage struct {
-	// ID identifies the activity: the message, or its edit.
-	ID string
-	// ParentID is the message that this one answers in a thread or, for an
-	// edit, the message that was edited. Empty otherwise.
-	ParentID string
-	RoomID   string
-	RoomType RoomType
-
-	PersonID    string
-	PersonEmail string
-
-	Text string
-	HTML string // empty when the message is plain text
-	// Created is when it was posted, by Webex's clock.
-	Created time.Time
-
-	// MentionedPeople holds the ids of the people mentioned, MentionedGroups
-	// the kinds of the groups ("all").
-	MentionedPeople []string
-	MentionedGroups []string
-	Files           []File
-
-	// CaughtUp means that it was missed when it was sent and fetched later.
-	CaughtUp bool
-	// Raw is the whole activity, with the strings that were opened in clear.
-	Raw json.RawMessage
-}
-
-// File describes a file that was shared in a room.
-type File struct {
-	// URL is where the encrypted file is kept.
-	URL      string
-	Name     string
-	MIMEType string
-	Size     int64 // bytes, in clear
-}
-
-// DeletedMessage is emitted when a message was deleted.
-type DeletedMessage struct {
-	// MessageID is the message that is gone.
-	MessageID string
-	RoomID    string
-	RoomType  RoomType
-	// PersonID and PersonEmail are of who deleted it.
-	PersonID    string
-	PersonEmail string
-	// Deleted is when it happened, by Webex's clock.
-	Deleted time.Time
-	// ActivityID identifies the deletion itself.
-	ActivityID string
-	Raw        json.RawMessage
-}
-
 // topics are the events of one Handler, each with its callbacks.
 type topics struct {
 	messageCreated topic[DecryptedMessage]
 	messageUpdated topic[DecryptedMessage]
 	messageDeleted topic[DeletedMessage]
+
+	attachmentActionCreated topic[AttachmentAction]
+
+	membershipCreated topic[MembershipActivity]
+	membershipUpdated topic[MembershipActivity]
+	membershipDeleted topic[MembershipActivity]
+	membershipSeen    topic[MembershipActivity]
+
+	roomCreated topic[RoomActivity]
+	roomUpdated topic[RoomActivity]
+
+	reactionCreated topic[ReactionActivity]
+	reactionDeleted topic[ReactionActivity]
+	reactionUpdated topic[ReactionTally]
+
+	activity topic[Activity]
 
 	connected    signal
 	disconnected topic[string]
@@ -113,6 +75,28 @@ func (t *topics) byName(event string) subscriber {
 		return &t.messageUpdated
 	case EventMessageDeleted:
 		return &t.messageDeleted
+	case EventAttachmentActionCreated:
+		return &t.attachmentActionCreated
+	case EventMembershipCreated:
+		return &t.membershipCreated
+	case EventMembershipUpdated:
+		return &t.membershipUpdated
+	case EventMembershipDeleted:
+		return &t.membershipDeleted
+	case EventMembershipSeen:
+		return &t.membershipSeen
+	case EventRoomCreated:
+		return &t.roomCreated
+	case EventRoomUpdated:
+		return &t.roomUpdated
+	case EventReactionCreated:
+		return &t.reactionCreated
+	case EventReactionDeleted:
+		return &t.reactionDeleted
+	case EventReactionUpdated:
+		return &t.reactionUpdated
+	case EventActivity:
+		return &t.activity
 	case EventConnected:
 		return &t.connected
 	case EventDisconnected:

@@ -30,6 +30,9 @@ type Handler struct {
 	topics topics
 	seen   *once.Memory // activities, by id
 
+	reactions    reactionMemory
+	registration atomic.Pointer[registration]
+
 	lastPong, lastEvent atomic.Int64 // nanoseconds since 1970; 0: never
 
 	mu      sync.Mutex // guards what follows
@@ -114,6 +117,61 @@ func (h *Handler) OnMessageUpdated(fn func(DecryptedMessage)) (remove func()) {
 // OnMessageDeleted is [Handler.On] for "message:deleted".
 func (h *Handler) OnMessageDeleted(fn func(DeletedMessage)) (remove func()) {
 	return h.On(EventMessageDeleted, fn)
+}
+
+// OnAttachmentActionCreated is [Handler.On] for "attachmentAction:created".
+func (h *Handler) OnAttachmentActionCreated(fn func(AttachmentAction)) (remove func()) {
+	return h.On(EventAttachmentActionCreated, fn)
+}
+
+// OnMembershipCreated is [Handler.On] for "membership:created".
+func (h *Handler) OnMembershipCreated(fn func(MembershipActivity)) (remove func()) {
+	return h.On(EventMembershipCreated, fn)
+}
+
+// OnMembershipUpdated is [Handler.On] for "membership:updated".
+func (h *Handler) OnMembershipUpdated(fn func(MembershipActivity)) (remove func()) {
+	return h.On(EventMembershipUpdated, fn)
+}
+
+// OnMembershipDeleted is [Handler.On] for "membership:deleted".
+func (h *Handler) OnMembershipDeleted(fn func(MembershipActivity)) (remove func()) {
+	return h.On(EventMembershipDeleted, fn)
+}
+
+// OnMembershipSeen is [Handler.On] for "membership:seen".
+func (h *Handler) OnMembershipSeen(fn func(MembershipActivity)) (remove func()) {
+	return h.On(EventMembershipSeen, fn)
+}
+
+// OnRoomCreated is [Handler.On] for "room:created".
+func (h *Handler) OnRoomCreated(fn func(RoomActivity)) (remove func()) {
+	return h.On(EventRoomCreated, fn)
+}
+
+// OnRoomUpdated is [Handler.On] for "room:updated".
+func (h *Handler) OnRoomUpdated(fn func(RoomActivity)) (remove func()) {
+	return h.On(EventRoomUpdated, fn)
+}
+
+// OnReactionCreated is [Handler.On] for "reaction:created".
+func (h *Handler) OnReactionCreated(fn func(ReactionActivity)) (remove func()) {
+	return h.On(EventReactionCreated, fn)
+}
+
+// OnReactionDeleted is [Handler.On] for "reaction:deleted".
+func (h *Handler) OnReactionDeleted(fn func(ReactionActivity)) (remove func()) {
+	return h.On(EventReactionDeleted, fn)
+}
+
+// OnReactionUpdated is [Handler.On] for "reaction:updated".
+func (h *Handler) OnReactionUpdated(fn func(ReactionTally)) (remove func()) {
+	return h.On(EventReactionUpdated, fn)
+}
+
+// OnActivity is [Handler.On] for "activity".
+func (h *Handler) OnActivity(fn func(Activity)) (remove func()) {
+	return h.On(EventActivity, fn)
 }
 
 // OnConnected is [Handler.On] for "connected", which is emitted when messages

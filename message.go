@@ -1,70 +1,147 @@
 package webexmsg
 
-// event turns an activity, opened, into the event that it is, and emits it.
-// Further kinds of events get their places here.
-func (a *activity) kind() activityKind {
-	obj := a.Object.ObjectType
-	switch a.Verb {
-	case "post":
-		if obj != "comment" {
-			return kindOther
-		}
-		if a.Parent.Type == "edit" {
-			return kindMessageUpdated
-		}
-		return kindMessageCreated
-	case "share":
-		if obj == "content" {
-			return kindMessageCreated
-		}
-	case "update":
-		if obj == "comment" || obj == "content" {
-			return kindMessageUpdated
-		}
-	case "delete":
-		if obj == "activity" && a.Parent.Type != "reaction" {
-			return kindMessageDeleted
-		}
-	}
-	return kindOther
-}
-
-type activityKind int
-
-const (
-	kindOther activityKind = iota
-	kindMessageCreated
-	kindMessageUpdated
-	kindMessageDeleted
+import (
+	"cmp"
+	"encoding/json"
+	"time"
 )
 
-func (a *activity) message() DecryptedMessage {
+// DecryptedMessage is emitted when a message was posted (message:created) or
+// changed (message:updated) in a room of the bot: edited, or its files were
+// scanned or converted. IDs are UUIDs as Mercury has them; the methods give
+// them as the REST API has them.
+//
+// What it holds is as its author sent it, and nothing to trust.
+type DecryptedMessage struct {
+	// ID identifies the activity: the message, or what changed it.
+	ID string
+	// ParentID is the message that this one answers in a thread or, for
+	// message:updated, the message that was changed. Empty otherwise.
+	ParentID string
+	RoomID   string
+	RoomType RoomType
+	// RoomTitle is empty where the activity does not have it, as is usual.
+	RoomTitle string
+
+	PersonID          string
+	PersonEmail       string
+	PersonDisplayName string
+	PersonOrgID       string
+
+	// Text and HTML are what it says, after the edit if it is one. Both are
+	// empty for files without a word, and when only files have changed.
+	Text string
+	HTML string // empty when the message is plain text
+	// Created is when it was posted, or changed, by Webex's clock.
+	Created time.Time
+
+	// MentionedPeople holds the ids of the people mentioned, MentionedGroups
+	// the kinds of the groups ("all").
+	MentionedPeople []string
+	MentionedGroups []string
+	Files           []File
+	Links           []Link
+	// Cards are Adaptive Cards, each a JSON document.
+	Cards []json.RawMessage
+
+	// CaughtUp means that it was missed when it was sent and fetched later.
+	CaughtUp bool
+	// Raw is the whole activity, with the strings that were opened in clear.
+	Raw json.RawMessage
+
+	messageID string // the message itself, whatever the activity
+	cluster   string
+}
+
+// RESTID is the message's id in the REST API. For message:updated, which has
+// none there, it is that of the message that was changed.
+func (m DecryptedMessage) RESTID() string { return ToRESTID(KindMessage, m.messageID, m.cluster) }
+
+// RoomRESTID is the room's id in the REST API.
+func (m DecryptedMessage) RoomRESTID() string { return ToRESTID(KindRoom, m.RoomID, m.cluster) }
+
+// PersonRESTID is the author's id in the REST API.
+func (m DecryptedMessage) PersonRESTID() string { return ToRESTID(KindPeople, m.PersonID, m.cluster) }
+
+// ParentRESTID is ParentID as the REST API has it; empty if that is.
+func (m DecryptedMessage) ParentRESTID() string { return ToRESTID(KindMessage, m.ParentID, m.cluster) }
+
+// Link is the preview of a page that a message links to.
+type Link struct {
+	URL   string
+	Title string
+}
+
+// DeletedMessage is emitted when a message was deleted (message:deleted).
+type DeletedMessage struct {
+	// MessageID is the message that is gone.
+	MessageID string
+	RoomID    string
+	RoomType  RoomType
+	// PersonID and PersonEmail are of who deleted it.
+	PersonID    string
+	PersonEmail string
+	// Deleted is when it happened, by Webex's clock.
+	Deleted time.Time
+	// ActivityID identifies the deletion itself.
+	ActivityID string
+	Raw        json.RawMessage
+
+	cluster string
+}
+
+// MessageRESTID is the deleted message's id in the REST API.
+func (m DeletedMessage) MessageRESTID() string { return ToRESTID(KindMessage, m.MessageID, m.cluster) }
+
+// RoomRESTID is the room's id in the REST API.
+func (m DeletedMessage) RoomRESTID() string { return ToRESTID(KindRoom, m.RoomID, m.cluster) }
+
+// PersonRESTID is the id in the REST API of who deleted the message.
+func (m DeletedMessage) PersonRESTID() string { return ToRESTID(KindPeople, m.PersonID, m.cluster) }
+
+// saysSomething reports whether there is anything in a message.
+func (o *object) saysSomething() bool {
+	return o.DisplayName != "" || o.Content != "" || len(o.Cards)+len(o.Files.Items)+len(o.Links.Items) > 0
+}
+
+func (a *activity) message() (DecryptedMessage, bool) {
 	m := DecryptedMessage{
-		ID:          a.ID,
-		ParentID:    a.parentID(),
-		RoomID:      a.room(),
-		RoomType:    a.roomType(),
-		PersonID:    a.Actor.uuid(),
-		PersonEmail: a.Actor.email(),
-		Text:        a.Object.DisplayName,
-		HTML:        a.Object.Content,
-		Created:     a.published(),
-		Raw:         a.raw,
+		ID:                a.ID,
+		ParentID:          a.parentID(),
+		RoomID:            a.room(),
+		RoomType:          a.roomType(),
+		RoomTitle:         a.Target.DisplayName,
+		PersonID:          a.Actor.uuid(),
+		PersonEmail:       a.Actor.email(),
+		PersonDisplayName: a.Actor.DisplayName,
+		PersonOrgID:       a.Actor.OrgID,
+		Text:              a.Object.DisplayName,
+		HTML:              a.Object.Content,
+		Created:           a.published(),
+		Files:             a.files(),
+		CaughtUp:          a.caughtUp,
+		Raw:               a.raw,
+		messageID:         a.messageID(),
+		cluster:           a.cluster,
 	}
-	for i := range a.Object.Mentions.Items {
-		if id := a.Object.Mentions.Items[i].uuid(); id != "" {
-			m.MentionedPeople = append(m.MentionedPeople, id)
+	m.MentionedPeople, m.MentionedGroups = a.Object.mentions()
+	for _, l := range a.Object.Links.Items {
+		m.Links = append(m.Links, Link{URL: cmp.Or(l.SSLR.Loc, l.Href), Title: l.DisplayName})
+	}
+	for _, card := range a.Object.Cards {
+		if json.Valid([]byte(card)) {
+			m.Cards = append(m.Cards, json.RawMessage(card))
 		}
 	}
-	for _, g := range a.Object.GroupMentions.Items {
-		if g.GroupType != "" {
-			m.MentionedGroups = append(m.MentionedGroups, g.GroupType)
-		}
+	return m, true
+}
+
+// messageID is the message that an activity is or, if it changes one, changes.
+func (a *activity) messageID() string {
+	if a.Verb == "update" || a.Parent.Type == "edit" {
+		return a.parentID()
 	}
-	for _, f := range a.Object.Files.Items {
-		m.Files = append(m.Files, File{URL: f.URL, Name: f.DisplayName, MIMEType: f.MIMEType, Size: f.FileSize})
-	}
-	return m
+	return a.ID
 }
 
 // parentID is the message that this one belongs to. An update names what it
@@ -76,7 +153,7 @@ func (a *activity) parentID() string {
 	return a.Parent.ID
 }
 
-func (a *activity) deletion() DeletedMessage {
+func (a *activity) deletion() (DeletedMessage, bool) {
 	return DeletedMessage{
 		MessageID:   a.Object.ID,
 		RoomID:      a.room(),
@@ -86,12 +163,6 @@ func (a *activity) deletion() DeletedMessage {
 		Deleted:     a.published(),
 		ActivityID:  a.ID,
 		Raw:         a.raw,
-	}
-}
-
-func (a *activity) roomType() RoomType {
-	if a.direct() {
-		return RoomDirect
-	}
-	return RoomGroup
+		cluster:     a.cluster,
+	}, true
 }

@@ -252,6 +252,7 @@ func (s *session) establish(attempt context.Context) (*mercury, error) {
 		if err := s.ensureDevice(attempt); err != nil {
 			return err
 		}
+		s.publishRegistration()
 		dialled, dctx := errgroup.WithContext(ctx)
 		dialled.Go(func() (err error) {
 			link, err = dialMercury(dctx, s.cfg, s.rest, s.device, s)
@@ -341,6 +342,12 @@ func (s *session) ensureDevice(ctx context.Context) error {
 	return nil
 }
 
+// publishRegistration shows the device and the catalog to everybody.
+func (s *session) publishRegistration() {
+	cat := s.catalog
+	s.h.registration.Store(&registration{device: s.device, catalog: &cat})
+}
+
 // serve returns why a connection ended: with ErrClosed when the session is to
 // stop, which leaves the link open to drain through.
 func (s *session) serve(ctx context.Context, link *mercury) error {
@@ -380,6 +387,7 @@ func (s *session) serve(ctx context.Context, link *mercury) error {
 			switch {
 			case err == nil:
 				s.device = fresh
+				s.publishRegistration()
 				due.Reset(deviceRefresh)
 			case registrationRefused(err):
 				s.suspect = true
