@@ -1,6 +1,7 @@
 package webexmsg
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/webexmsg/webexmsg/internal/jwe"
+	"github.com/webexmsg/webexmsg/internal/loose"
 )
 
 // An activity is one thing that happened in a room, as Webex sends it: its
@@ -145,8 +147,8 @@ type roomObject struct {
 
 // parseActivity reads an activity, or returns nil for what is none.
 func parseActivity(b []byte) *activity {
-	a := &activity{raw: b}
-	if len(b) == 0 || b[0] != '{' || decodeLoosely(b, a) != nil {
+	a := &activity{raw: bytes.Clone(b)} // b is part of a buffer that is used again
+	if len(b) == 0 || b[0] != '{' || loose.Unmarshal(a.raw, a) != nil {
 		return nil
 	}
 	return a

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/webexmsg/webexmsg/internal/loose"
 )
 
 // A frame is what matters of one text frame from Mercury.
@@ -41,7 +43,7 @@ type rawData struct {
 // missing or odd is left out.
 func parseFrame(b []byte) (frame, error) {
 	var raw rawFrame
-	if err := decodeLoosely(b, &raw); err != nil {
+	if err := loose.Unmarshal(b, &raw); err != nil {
 		return frame{}, err
 	}
 	f := frame{ID: raw.ID, Type: raw.Type, Sequence: raw.Sequence, Timestamp: raw.Timestamp}
@@ -94,7 +96,7 @@ func applyHeaders(b []byte) (*rawData, error) {
 		return nil, err
 	}
 	var data rawData
-	return &data, decodeLoosely(again, &data)
+	return &data, loose.Unmarshal(again, &data)
 }
 
 // setPath sets a value below an object, making the objects on the way. Into an

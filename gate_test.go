@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/webexmsg/webexmsg/internal/loose"
 )
 
 func TestGate(t *testing.T) {
@@ -114,8 +116,10 @@ func TestTimestamps(t *testing.T) {
 		`{"t":null}`:                       {},
 		`{"t":{}}`:                         {},
 	} {
-		var v struct{ T timestamp }
-		if err := decodeLoosely([]byte(in), &v); err != nil || !v.T.Equal(want) {
+		var v struct {
+			T timestamp `json:"t"`
+		}
+		if err := loose.Unmarshal([]byte(in), &v); err != nil || !v.T.Equal(want) {
 			t.Errorf("%s: %v, %v", in, v.T, err)
 		}
 	}

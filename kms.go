@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/webexmsg/webexmsg/internal/backoff"
 	"github.com/webexmsg/webexmsg/internal/jwe"
+	"github.com/webexmsg/webexmsg/internal/loose"
 )
 
 const (
@@ -122,11 +123,8 @@ func (a *kmsAnswer) key() *kmsKey {
 }
 
 type kmsKey struct {
-	URI string `json:"uri"`
-	JWK struct {
-		ecJWK
-		K string `json:"k"`
-	} `json:"jwk"`
+	URI            string    `json:"uri"`
+	JWK            kmsJWK    `json:"jwk"`
 	ExpirationDate timestamp `json:"expirationDate"`
 }
 
@@ -392,7 +390,7 @@ func (k *kms) createShared(ctx context.Context, static *staticKey, client kmsCli
 
 // adopt derives the shared key from both halves and uses it from now on.
 func (k *kms) adopt(own *ecdh.PrivateKey, peer *kmsKey, client kmsClient) error {
-	key, err := deriveKey(own, peer.JWK.ecJWK)
+	key, err := deriveKey(own, peer.JWK)
 	if err != nil {
 		return &KMSError{Op: "handshake", Err: fmt.Errorf("%w: %w", ErrUntrusted, err)}
 	}
@@ -510,7 +508,7 @@ func (k *kms) answer(message string) error {
 // handshake, and under its own shared key for all others.
 func (k *kms) settle(under *sharedKey, payload []byte, refusal error) error {
 	var a kmsAnswer
-	if err := decodeLoosely(payload, &a); err != nil || a.RequestID == "" {
+	if err := loose.Unmarshal(payload, &a); err != nil || a.RequestID == "" {
 		return errors.Join(refusal, errors.New("it names no request"))
 	}
 	k.mu.Lock()

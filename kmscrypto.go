@@ -145,27 +145,29 @@ func (s *staticKey) verify(signed string) (payload []byte, err error) {
 	return verified, nil
 }
 
-// An ecJWK is a public P-256 key in a KMS message.
-type ecJWK struct {
+// A kmsJWK is a key in a KMS message: half of a shared key, which is a public
+// P-256 key, or a content key, which is symmetric (kty oct).
+type kmsJWK struct {
 	Kty string `json:"kty"`
-	Crv string `json:"crv"`
-	X   string `json:"x"`
-	Y   string `json:"y"`
+	Crv string `json:"crv,omitempty"`
+	X   string `json:"x,omitempty"`
+	Y   string `json:"y,omitempty"`
+	K   string `json:"k,omitempty"`
 	Kid string `json:"kid,omitempty"`
 }
 
 func newECDHKey() (*ecdh.PrivateKey, error) { return ecdh.P256().GenerateKey(rand.Reader) }
 
-func publicJWK(key *ecdh.PublicKey, kid string) ecJWK {
+func publicJWK(key *ecdh.PublicKey, kid string) kmsJWK {
 	point := key.Bytes() // 4, X, Y
 	b64 := base64.RawURLEncoding
-	return ecJWK{Kty: "EC", Crv: "P-256", X: b64.EncodeToString(point[1:33]), Y: b64.EncodeToString(point[33:]), Kid: kid}
+	return kmsJWK{Kty: "EC", Crv: "P-256", X: b64.EncodeToString(point[1:33]), Y: b64.EncodeToString(point[33:]), Kid: kid}
 }
 
 // deriveKey agrees on the shared key: ECDH on P-256, then HKDF with SHA-256
 // and neither salt nor info, as node-kms does. A point that is not on the
 // curve is refused.
-func deriveKey(own *ecdh.PrivateKey, peer ecJWK) (*jwe.Key, error) {
+func deriveKey(own *ecdh.PrivateKey, peer kmsJWK) (*jwe.Key, error) {
 	if peer.Kty != "EC" || peer.Crv != "P-256" {
 		return nil, errors.New("KMS's half of the key is not of P-256")
 	}

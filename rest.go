@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/webexmsg/webexmsg/internal/loose"
 )
 
 const (
@@ -160,7 +161,7 @@ func (c *restClient) exchange(ctx context.Context, method, rawURL string, body [
 	case out == nil:
 		return res.Header, nil
 	}
-	if err := decodeLoosely(data, out); err != nil {
+	if err := loose.Unmarshal(data, out); err != nil {
 		return nil, fmt.Errorf("the answer of %s is not JSON: %w", req.URL.Host, err)
 	}
 	return res.Header, nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/webexmsg/webexmsg/internal/jwe"
+	"github.com/webexmsg/webexmsg/internal/loose"
 )
 
 // testdata/kms.json is one KMS session made with Cisco's node-kms, and
@@ -104,10 +105,10 @@ func TestKMSSessionOfCisco(t *testing.T) {
 		t.Fatal(err)
 	}
 	var answer kmsAnswer
-	if err := decodeLoosely(v.ECDHE.ResponseBody, &answer); err != nil {
+	if err := loose.Unmarshal(v.ECDHE.ResponseBody, &answer); err != nil {
 		t.Fatal(err)
 	}
-	shared, err := deriveKey(own, answer.key().JWK.ecJWK)
+	shared, err := deriveKey(own, answer.key().JWK)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func TestKMSSessionOfCisco(t *testing.T) {
 		sameJSON(t, name, plain, m.plain)
 	}
 	var retrieved kmsAnswer
-	if err := decodeLoosely(v.Retrieve.ResponseBody, &retrieved); err != nil {
+	if err := loose.Unmarshal(v.Retrieve.ResponseBody, &retrieved); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := contentKey(retrieved.Key.URI, &retrieved); err != nil {
@@ -231,12 +232,12 @@ func TestPointsOffTheCurveAreRejected(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := publicJWK(own.PublicKey(), "")
-	for name, change := range map[string]func(*ecJWK){
-		"off the curve": func(k *ecJWK) { k.Y = k.X },
-		"infinity":      func(k *ecJWK) { k.X, k.Y = "", "" },
-		"too long":      func(k *ecJWK) { k.X = "AA" + k.X },
-		"other curve":   func(k *ecJWK) { k.Crv = "P-384" },
-		"not base64":    func(k *ecJWK) { k.X = "!" },
+	for name, change := range map[string]func(*kmsJWK){
+		"off the curve": func(k *kmsJWK) { k.Y = k.X },
+		"infinity":      func(k *kmsJWK) { k.X, k.Y = "", "" },
+		"too long":      func(k *kmsJWK) { k.X = "AA" + k.X },
+		"other curve":   func(k *kmsJWK) { k.Crv = "P-384" },
+		"not base64":    func(k *kmsJWK) { k.X = "!" },
 	} {
 		bad := good
 		change(&bad)

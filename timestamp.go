@@ -1,22 +1,9 @@
 package webexmsg
 
 import (
-	"encoding/json"
-	"errors"
 	"strconv"
 	"time"
 )
-
-// decodeLoosely decodes JSON in which any field may have a type that nobody
-// expected: such a field stays zero, and only broken JSON is an error.
-func decodeLoosely(data []byte, out any) error {
-	err := json.Unmarshal(data, out)
-	var mismatch *json.UnmarshalTypeError
-	if errors.As(err, &mismatch) {
-		return nil
-	}
-	return err
-}
 
 // A timestamp is a time in either of the forms that Webex writes, RFC 3339 and
 // milliseconds since 1970. Anything else leaves it zero.
