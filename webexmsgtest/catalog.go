@@ -14,6 +14,8 @@ var services = map[string]string{
 
 func (s *Server) catalogRoutes(handle routeFunc) {
 	handle("GET "+catalogPath+"/catalog", CatalogEndpoint, authenticated, (*exchange).catalog)
+	// What Cisco's SDK asks before it shows its token.
+	handle("GET "+catalogPath+"/limited/catalog", CatalogEndpoint, public, (*exchange).catalog)
 }
 
 func (x *exchange) catalog() {

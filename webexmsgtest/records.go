@@ -31,6 +31,7 @@ type Device struct {
 	TTL     time.Duration // 0: does not expire
 	Created time.Time
 	Seen    time.Time // last registered or refreshed
+	Unacked []string  // ids of the frames that its open socket was sent and has not acknowledged, oldest first
 }
 
 // records are guarded by Server.mu.
@@ -110,6 +111,7 @@ func (s *Server) Devices(p *Person) []Device {
 		name, _ := d.info["name"].(string)
 		list = append(list, Device{
 			ID: d.id, URL: s.deviceURL(d), Name: name, TTL: d.ttl, Created: d.created, Seen: d.seen,
+			Unacked: unacked(s.socketsOf(d.id)),
 		})
 	}
 	return list
@@ -151,8 +153,13 @@ func (s *Server) Acks() []string {
 func (s *Server) Unacked(p *Person) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return unacked(p.sockets)
+}
+
+// unacked needs s.mu.
+func unacked(sockets []*socket) []string {
 	var ids []string
-	for _, k := range p.sockets {
+	for _, k := range sockets {
 		ids = append(ids, slices.SortedFunc(maps.Keys(k.unacked), func(a, b string) int {
 			return cmp.Compare(k.unacked[a], k.unacked[b])
 		})...)

@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/webexmsg/webexmsg/webexmsgtest"
+)
+
+// listening is what the cloud's own people do: does the SDK, as a listener,
+// make of it what they meant?
+func listening() []operation {
+	var posted, file, card, reaction string // ids of what later operations are about
+
+	return []operation{
+		{
+			name: "Alice posts plain text",
+			do: play(&posted, func(w *world) string {
+				return w.alice.Post(w.direct, webexmsgtest.Message{Text: "good morning"})
+			}),
+			verb: "post",
+			want: map[string]string{"event": "message:created", "text": "good morning", "roomType": "direct"},
+		},
+		{
+			name: "Alice posts HTML",
+			do: play(nil, func(w *world) string {
+				return w.alice.Post(w.direct, webexmsgtest.Message{Text: "bold move", HTML: "<p><strong>bold</strong> move</p>"})
+			}),
+			verb: "post",
+			want: map[string]string{"text": "bold move", "html": "<p><strong>bold</strong> move</p>"},
+		},
+		{
+			name: "Alice posts every kind of character",
+			do: play(nil, func(w *world) string {
+				return w.alice.Post(w.direct, webexmsgtest.Message{Text: odd})
+			}),
+			verb: "post",
+			want: map[string]string{"text": odd},
+		},
+		{
+			name: "Alice posts more than a mebibyte",
+			do: play(nil, func(w *world) string {
+				return w.alice.Post(w.direct, webexmsgtest.Message{Text: strings.Repeat("long ", 250_000)})
+			}),
+			verb: "post",
+			want: map[string]string{"text": strings.Repeat("long ", 250_000)},
+		},
+		{
+			name: "Alice replies in a thread",
+			do: func(_ context.Context, w *world) (string, error) {
+				return w.alice.Post(w.direct, webexmsgtest.Message{Text: "and again", ParentID: posted}), nil
+			},
+			verb: "post",
+			want: map[string]string{"text": "and again"},
+			then: about(&posted),
+		},
+		{
+			name: "Alice edits (post with a parent)",
+			do: func(_ context.Context, w *world) (string, error) {
+				return w.alice.Edit(w.direct, posted, webexmsgtest.Message{Text: "good day"}), nil
+			},
+			verb: "post",
+			want: map[string]string{"event": "message:updated", "text": "good day"},
+			then: about(&posted),
+		},
+		{
+			name: "Alice edits (update)",
+			do: func(_ context.Context, w *world) (string, error) {
+				return w.alice.EditByUpdate(w.direct, posted, webexmsgtest.Message{Text: "good evening"}), nil
+			},
+			verb: "update",
+			want: map[string]string{"event": "message:updated", "text": "good evening"},
+			then: about(&posted),
+		},
+		{
+			name: "Bob mentions the bot",
+			do: play(nil, func(w *world) string {
+				return w.bob.Post(w.group, webexmsgtest.Message{Text: "help", Mentions: []*webexmsgtest.Person{w.Bot()}})
+			}),
+			verb: "post",
+			want: map[string]string{"text": "Bot help", "roomType": "group"},
+			then: func(_ context.Context, w *world, seen *view) error {
+				if got := seen.get("mentions"); got != w.Bot().ID {
+					return fmt.Errorf("mentions: SDK %q, want the bot", got)
+				}
+				return nil
+			},
+		},
+		{
+			name: "Bob mentions everybody",
+			do: play(nil, func(w *world) string {
+				return w.bob.Post(w.group, webexmsgtest.Message{Text: "listen", MentionAll: true})
+			}),
+			verb: "post",
+			want: map[string]string{"text": "All listen", "groups": "all"},
+		},
+		{
+			name: "Alice posts a card",
+			do: play(&card, func(w *world) string {
+				return w.alice.Post(w.direct, webexmsgtest.Message{Text: "vote", Cards: []any{adaptiveCard}})
+			}),
+			verb: "post",
+			want: map[string]string{"text": "vote", "cards": encode(adaptiveCard)},
+		},
+		{
+			name: "Alice submits the card",
+			do: func(_ context.Context, w *world) (string, error) {
+				return w.alice.SubmitCard(w.direct, card, cardInputs), nil
+			},
+			verb: "cardAction",
+			want: map[string]string{"inputs": encode(cardInputs)},
+			then: about(&card),
+		},
+		{
+			name: "Alice shares a file",
+			do: play(&file, func(w *world) string {
+				return w.alice.Post(w.direct, webexmsgtest.Message{Text: "the plan", Files: []webexmsgtest.File{
+					{Name: "plan.txt", MIMEType: "text/plain", Content: fileContent, Quarantined: true},
+				}})
+			}),
+			verb: "share",
+			want: map[string]string{"event": "message:created", "text": "the plan"},
+			then: downloads("plan.txt", "text/plain"),
+		},
+		{
+			name: "the file is scanned",
+			do: func(_ context.Context, w *world) (string, error) {
+				return w.alice.ScanFiles(w.direct, file), nil
+			},
+			verb: "update",
+			want: map[string]string{"event": "message:updated"},
+		},
+		{
+			name: "Alice shares a picture with its thumbnail",
+			do: play(nil, func(w *world) string {
+				return w.alice.Post(w.direct, webexmsgtest.Message{Files: []webexmsgtest.File{
+					{Name: "picture.png", MIMEType: "image/png", Content: fileContent, Width: 64, Height: 48, Thumbnail: []byte("small")},
+				}})
+			}),
+			verb: "share",
+			want: map[string]string{"event": "message:created", "text": ""},
+			then: downloads("picture.png", "image/png"),
+		},
+		{
+			name: "Alice shares a link",
+			do: play(nil, func(w *world) string {
+				return w.alice.Post(w.direct, webexmsgtest.Message{
+					Text: "read this", Links: []webexmsgtest.Link{{URL: "https://example.com/a", Title: "An article"}},
+				})
+			}),
+			verb: "share",
+			want: map[string]string{"text": "read this", "links": "An article at https://example.com/a"},
+		},
+		{
+			name: "Alice reacts",
+			do: func(_ context.Context, w *world) (string, error) {
+				reaction = w.alice.React(w.direct, posted, "heart")
+				return reaction, nil
+			},
+			verb: "add",
+			want: map[string]string{"reaction": "heart"},
+			then: about(&posted),
+		},
+		{
+			name: "the tally of the reactions",
+			do: func(_ context.Context, w *world) (string, error) {
+				return w.alice.ReactionSummary(w.direct, posted, map[string]int{"heart": 1, "smiley": 2}), nil
+			},
+			verb: "update",
+			want: map[string]string{"reaction": "heart×1, smiley×2"},
+		},
+		{
+			name: "Alice withdraws the reaction",
+			do: func(_ context.Context, w *world) (string, error) {
+				return w.alice.Unreact(w.direct, reaction), nil
+			},
+			verb: "delete",
+		},
+		{
+			name: "Alice has read a message",
+			do: func(_ context.Context, w *world) (string, error) {
+				return w.alice.MarkRead(w.direct, posted), nil
+			},
+			verb: "acknowledge",
+		},
+		{
+			name: "Alice deletes a message",
+			do: func(_ context.Context, w *world) (string, error) {
+				return w.alice.Delete(w.direct, posted), nil
+			},
+			verb: "delete",
+			want: map[string]string{"event": "message:deleted"},
+		},
+		{
+			name: "what is left of the message",
+			do: func(_ context.Context, w *world) (string, error) {
+				return w.alice.Tombstone(w.direct, posted), nil
+			},
+			verb: "tombstone",
+		},
+		{
+			name: "Alice posts under a new key",
+			do: play(nil, func(w *world) string {
+				w.RotateKey(w.direct)
+				return w.alice.Post(w.direct, webexmsgtest.Message{Text: "rekeyed"})
+			}),
+			verb: "post",
+			want: map[string]string{"text": "rekeyed"},
+		},
+		{
+			name: "Bob makes a room with the bot in it",
+			do: func(ctx context.Context, w *world) (string, error) {
+				r := w.NewRoom("Another room", w.bob, w.Bot())
+				return w.theirs.findID(ctx, "its creation", func(v *view) bool {
+					return v.get("verb") == "create" && strings.HasSuffix(v.get("title"), "Another room") && v.get("room") == r.ID
+				})
+			},
+			verb: "create",
+			want: map[string]string{"title": "Another room"},
+		},
+		{
+			name: "Bob adds Carol",
+			do:   play(nil, func(w *world) string { return w.bob.Add(w.group, w.carol) }),
+			verb: "add",
+			then: subject(func(w *world) string { return w.carol.ID }),
+		},
+		{
+			name: "Bob makes Carol a moderator",
+			do:   play(nil, func(w *world) string { return w.bob.SetModerator(w.group, w.carol, true) }),
+			verb: "assignModerator",
+			then: subject(func(w *world) string { return w.carol.ID }),
+		},
+		{
+			name: "Bob makes Carol no moderator",
+			do:   play(nil, func(w *world) string { return w.bob.SetModerator(w.group, w.carol, false) }),
+			verb: "unassignModerator",
+			then: subject(func(w *world) string { return w.carol.ID }),
+		},
+		{
+			name: "Bob removes Carol",
+			do:   play(nil, func(w *world) string { return w.bob.Remove(w.group, w.carol) }),
+			verb: "leave",
+			then: subject(func(w *world) string { return w.carol.ID }),
+		},
+		{
+			name: "Bob renames the room",
+			do:   play(nil, func(w *world) string { return w.bob.Rename(w.group, "Renamed") }),
+			verb: "update",
+			want: map[string]string{"title": "Renamed"},
+		},
+		{
+			name: "Bob locks the room",
+			do:   play(nil, func(w *world) string { return w.bob.Lock(w.group) }),
+			verb: "lock",
+		},
+		{
+			name: "Bob unlocks the room",
+			do:   play(nil, func(w *world) string { return w.bob.Unlock(w.group) }),
+			verb: "unlock",
+		},
+		{
+			name: "Alice hides the direct room",
+			do:   play(nil, func(w *world) string { return w.alice.Hide(w.direct) }),
+			verb: "hide",
+		},
+	}
+}
+
+const odd = "naïve ∑ 漢字 🚀 \u202eright\u202c\ttab\nline \"quotes\" <tag> & \\ \u0000 end"
+
+var (
+	fileContent  = bytes.Repeat([]byte("webexmsg\x00\xff"), 2000)
+	adaptiveCard = map[string]any{
+		"type": "AdaptiveCard", "version": "1.3",
+		"body":    []any{map[string]any{"type": "Input.Text", "id": "answer"}},
+		"actions": []any{map[string]any{"type": "Action.Submit", "title": "Send"}},
+	}
+	cardInputs = map[string]any{"answer": "yes", "nested": map[string]any{"list": []any{1.5, true, nil}}}
+)
+
+// play is for what is done at once; keep, if not nil, gets the activity's id.
+func play(keep *string, do func(w *world) string) func(context.Context, *world) (string, error) {
+	return func(_ context.Context, w *world) (string, error) {
+		id := do(w)
+		if keep != nil {
+			*keep = id
+		}
+		return id, nil
+	}
+}
+
+// about checks that the activity is about another.
+func about(id *string) func(context.Context, *world, *view) error {
+	return func(_ context.Context, _ *world, seen *view) error {
+		if got := seen.get("parent"); got != *id {
+			return fmt.Errorf("parent: SDK %q, want %q", got, *id)
+		}
+		return nil
+	}
+}
+
+// subject checks whom a membership activity is about.
+func subject(want func(*world) string) func(context.Context, *world, *view) error {
+	return func(_ context.Context, w *world, seen *view) error {
+		if got := seen.get("subject"); got != want(w) {
+			return fmt.Errorf("subject: SDK %q, want %q", got, want(w))
+		}
+		return nil
+	}
+}
+
+// downloads checks the description of the only file, which holds fileContent,
+// and what the witness gets when it downloads and decrypts it.
+func downloads(name, mimeType string) func(context.Context, *world, *view) error {
+	return func(ctx context.Context, w *world, seen *view) error {
+		want := describeFile(name, mimeType, int64(len(fileContent)), "")
+		if got := seen.get("files"); !strings.HasPrefix(got, want) {
+			return fmt.Errorf("files: SDK %q, want %q", got, want)
+		}
+		var file struct {
+			File struct{ Base64 []byte } `json:"$file"`
+		}
+		url := w.URL() + "/conversation/api/v1/conversations/" + seen.get("room")
+		if err := w.witness.Call(ctx, &file, "download", url, seen.activityID, 0); err != nil {
+			return w.explain(err, w.witness)
+		}
+		if !bytes.Equal(file.File.Base64, fileContent) {
+			return fmt.Errorf("the file: the SDK decrypts %d bytes that differ from the %d that were shared", len(file.File.Base64), len(fileContent))
+		}
+		return nil
+	}
+}

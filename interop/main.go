@@ -1,0 +1,81 @@
+// Command interop lets Cisco's JavaScript SDK judge webexmsg, and the
+// simulated cloud on which it is tested: see README.md.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+)
+
+func main() {
+	dir := flag.String("dir", "", "the `directory` of the Node project (default: found from the working directory)")
+	sabotage := flag.String("sabotage", "", "make a `fault` that the suite must notice: "+faultNames())
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ok, err := run(ctx, *dir, *sabotage)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "interop:", err)
+	}
+	if err != nil || !ok {
+		os.Exit(1)
+	}
+}
+
+// run installs what is missing, and runs the suite.
+func run(ctx context.Context, dir, sabotage string) (bool, error) {
+	fault, err := faultNamed(sabotage)
+	if err != nil {
+		return false, err
+	}
+	if dir, err = project(dir); err != nil {
+		return false, err
+	}
+	if err := install(ctx, dir); err != nil {
+		return false, err
+	}
+	r := &report{out: os.Stdout}
+	if err := suite(ctx, dir, r, fault); err != nil {
+		return false, err
+	}
+	return r.finish(), nil
+}
+
+// suite runs everything in one world, with the fault in it.
+func suite(ctx context.Context, dir string, r *report, f fault) error {
+	w, err := newWorld(ctx, dir, r)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if f.before != nil {
+		f.before(w)
+	}
+	if !w.connect(ctx) {
+		return nil
+	}
+	if f.after != nil {
+		if err := f.after(ctx, w); err != nil {
+			return err
+		}
+	}
+	r.section("Listening: people of the simulated cloud act, the SDK and our Handler listen")
+	for _, op := range listening() {
+		w.perform(ctx, op)
+	}
+	r.section("Sending: Cisco's SDK acts, the SDK and our Handler listen")
+	for _, op := range sending() {
+		w.perform(ctx, op)
+	}
+	w.publicEvents(ctx)
+	w.witnessing(ctx)
+	w.history(ctx)
+	w.unlisted(ctx)
+	w.acknowledged(ctx)
+	w.disconnect(ctx)
+	return nil
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/webexmsg/webexmsg/webexmsgtest"
+)
+
+// witnessing lets several people post at the same time, in several rooms, and
+// compares the streams of both sides as wholes.
+func (w *world) witnessing(ctx context.Context) {
+	const each = 50
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*patience, errors.New("waited "+(2*patience).String()))
+	defer cancel()
+	w.report.section("Witnessing: one stream, two views")
+
+	var posters sync.WaitGroup
+	var mu sync.Mutex
+	var ids []string
+	var sendErr error
+	sent := func(id string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		ids = append(ids, id)
+		sendErr = errors.Join(sendErr, err)
+	}
+	for _, post := range []func(i int) (string, error){
+		func(i int) (string, error) {
+			return w.alice.Post(w.direct, webexmsgtest.Message{Text: fmt.Sprint("cloud, direct ", i)}), nil
+		},
+		func(i int) (string, error) {
+			m := webexmsgtest.Message{Text: fmt.Sprint("cloud, group ", i), Mentions: []*webexmsgtest.Person{w.Bot()}}
+			return w.bob.Post(w.group, m), nil
+		},
+		func(i int) (string, error) {
+			return w.submit(ctx, nil, "post", map[string]any{"url": w.direct.URL()}, fmt.Sprint("SDK, direct ", i))
+		},
+	} {
+		posters.Go(func() {
+			for i := range each {
+				sent(post(i))
+			}
+		})
+	}
+	posters.Wait()
+
+	err := w.explain(sendErr, w.sender)
+	for _, id := range ids {
+		if err == nil {
+			_, err = w.theirs.find(ctx, id)
+		}
+		if err == nil {
+			_, err = w.ours.find(ctx, id)
+		}
+	}
+	name := fmt.Sprintf("%d messages of three at a time reach the SDK and our Handler", 3*each)
+	if !w.report.check(name, err) {
+		return
+	}
+	w.compareStreams()
+}
+
+// compareStreams compares all that both sides have seen since the beginning:
+// what, and in which order.
+func (w *world) compareStreams() {
+	compared := func(v *view) bool { return subscriptions[v.event] != nil }
+	theirs, ours := w.theirs.all(compared), w.ours.all(compared)
+	var problems []string
+	if len(theirs) != len(ours) {
+		problems = append(problems, fmt.Sprintf("the SDK saw %d events, our Handler %d", len(theirs), len(ours)))
+	}
+	fields := 0
+	for i := range min(len(theirs), len(ours)) {
+		fields += len(theirs[i].fields)
+		for _, d := range differences(theirs[i], ours[i]) {
+			problems = append(problems, fmt.Sprintf("event %d: %s", i, d))
+		}
+		if len(problems) > 10 {
+			problems = append(problems, "…")
+			break
+		}
+	}
+	w.report.check(fmt.Sprintf("all %d events are the same, field by field (%d fields), in the same order", len(theirs), fields), joined(problems))
+
+	err := errors.Join(w.theirs.unexplained(), w.ours.unexplained())
+	w.report.check("nobody has reported any other error", err)
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/webexmsg/webexmsg"
+	"github.com/webexmsg/webexmsg/webexmsgtest"
+)
+
+// patience is how long anything here may take. All of it takes milliseconds
+// unless it fails.
+const patience = 10 * time.Second
+
+// A world is a simulated cloud with all who take part:
+//
+//   - the sender: Cisco's SDK as Alice;
+//   - the witness: Cisco's SDK as the bot;
+//   - the Handler: ours, as the same bot, on a device of its own, so that the
+//     cloud sends it exactly what it sends the witness;
+//   - Bob and Carol, whom the cloud itself plays.
+type world struct {
+	*cloud
+	report  *report
+	scratch string
+
+	alice, bob, carol *webexmsgtest.Person
+	direct, group     *webexmsgtest.Room // Alice and the bot; with Bob
+
+	sender, witness *sdk
+	handler         *webexmsg.Handler
+
+	theirs *stream // what the witness saw
+	ours   *stream // what the Handler delivered
+	public *stream // the witness's public events, as "messages:created"
+}
+
+// newWorld starts the cloud and the Node processes, which connect later.
+func newWorld(ctx context.Context, dir string, r *report) (w *world, err error) {
+	w = &world{report: r, theirs: newStream(), ours: newStream(), public: newStream()}
+	defer func() {
+		if err != nil {
+			w.Close()
+		}
+	}()
+	if w.scratch, err = os.MkdirTemp("", "interop"); err != nil {
+		return nil, err
+	}
+	if w.cloud, err = startCloud(); err != nil {
+		return nil, err
+	}
+	w.alice = w.NewPerson("alice@example.com", "Alice")
+	w.bob = w.NewPerson("bob@example.com", "Bob")
+	w.carol = w.NewPerson("carol@example.com", "Carol")
+	w.direct = w.NewDirectRoom(w.alice, w.Bot())
+	w.group = w.NewRoom("Interop", w.alice, w.bob, w.Bot())
+	if w.witness, err = startSDK(ctx, dir, w.scratch, "witness", w.cloud, w.Bot()); err != nil {
+		return nil, err
+	}
+	if w.sender, err = startSDK(ctx, dir, w.scratch, "sender", w.cloud, w.alice); err != nil {
+		return nil, err
+	}
+	go w.follow(w.witness)
+	go func() {
+		for range w.sender.events { // it listens to nothing
+		}
+	}()
+	return w, nil
+}
+
+func (w *world) Close() {
+	for _, s := range []*sdk{w.witness, w.sender} {
+		if s != nil {
+			s.Close()
+		}
+	}
+	if w.cloud != nil {
+		w.cloud.Close()
+	}
+	os.RemoveAll(w.scratch)
+}
+
+// follow fills the streams from what the witness tells.
+func (w *world) follow(s *sdk) {
+	for e := range s.events {
+		switch e.Name {
+		case "activity":
+			var told struct {
+				SequenceNumber int
+				Activity       sdkActivity
+			}
+			if err := json.Unmarshal(e.Data, &told); err != nil {
+				w.theirs.fail("", fmt.Errorf("an activity of the SDK cannot be read: %w", err))
+				continue
+			}
+			v := told.Activity.view()
+			v.sequence = told.SequenceNumber
+			if strings.Contains(encode(told.Activity), decryptionFailure) {
+				w.theirs.fail(v.activityID, errors.New("the SDK cannot decrypt it"))
+				continue
+			}
+			w.theirs.add(v)
+		case "public":
+			var told struct {
+				Plugin, Name string
+				Data         struct{ Data struct{ ID string } }
+			}
+			if json.Unmarshal(e.Data, &told) == nil {
+				w.public.add(&view{activityID: told.Data.Data.ID, event: told.Plugin + ":" + told.Name})
+			}
+		}
+	}
+}
+
+// connect connects everybody and reports it; false means that there is no point
+// in going on.
+func (w *world) connect(ctx context.Context) bool {
+	w.report.section("Connecting: catalog, device, socket, key exchange")
+	witness := w.connectSDK(ctx, w.witness, "listen")
+	sender := w.connectSDK(ctx, w.sender, "connect")
+	return w.connectHandler(ctx) && witness && sender
+}
+
+func (w *world) connectSDK(ctx context.Context, s *sdk, function string) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var device struct{ URL, UserID string }
+	err := s.Call(ctx, &device, function)
+	return w.report.check("the SDK connects as "+s.name, w.explain(err, s))
+}
+
+func (w *world) connectHandler(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var err error
+	w.handler, err = connectHandler(ctx, w.cloud, w.ours)
+	return w.report.check("our Handler connects", err)
+}
+
+// explain adds to an error what the SDK complained of, which names the cause.
+func (w *world) explain(err error, s *sdk) error {
+	if err == nil {
+		return nil
+	}
+	for _, complaint := range s.Complaints() {
+		err = fmt.Errorf("%w\nthe SDK (%s) logs: %s", err, s.name, complaint)
+	}
+	return err
+}
+
+// disconnect ends the connections and reports it.
+func (w *world) disconnect(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	w.report.section("Disconnecting")
+	for _, s := range []*sdk{w.witness, w.sender} {
+		w.report.check("the SDK disconnects as "+s.name, w.explain(s.Call(ctx, nil, "disconnect"), s))
+	}
+	w.report.check("our Handler disconnects", w.handler.Disconnect(ctx))
+	var err error
+	for _, p := range w.people() {
+		if n := len(w.Devices(p)); n > 0 {
+			err = errors.Join(err, fmt.Errorf("%s still has %d devices", p.Email, n))
+		}
+	}
+	w.report.check("no device is left behind", err)
+}
+
+// people are all those with devices.
+func (w *world) people() []*webexmsgtest.Person { return []*webexmsgtest.Person{w.alice, w.Bot()} }
