@@ -61,6 +61,32 @@ func newPrinter(cfg webexmsg.Config) (*webexmsg.Handler, error) {
 	h.OnMessageDeleted(func(m webexmsg.DeletedMessage) {
 		fmt.Printf("message:deleted [%s, %s] message %s\n", m.PersonEmail, m.RoomType, m.MessageID)
 	})
+	h.OnAttachmentActionCreated(func(a webexmsg.AttachmentAction) {
+		fmt.Printf("attachmentAction:created [%s, %s] %v, of the card in message %s\n", a.PersonEmail, a.RoomType, a.Inputs, a.MessageID)
+	})
+	for _, event := range []string{
+		webexmsg.EventMembershipCreated, webexmsg.EventMembershipUpdated, webexmsg.EventMembershipDeleted, webexmsg.EventMembershipSeen,
+	} {
+		h.On(event, func(m webexmsg.MembershipActivity) {
+			fmt.Printf("%s [%s, %s] %s: person %s\n", event, m.ActorEmail, m.RoomType, m.Action, m.PersonID)
+		})
+	}
+	for _, event := range []string{webexmsg.EventRoomCreated, webexmsg.EventRoomUpdated} {
+		h.On(event, func(r webexmsg.RoomActivity) {
+			fmt.Printf("%s [%s, %s] %s %q\n", event, r.ActorEmail, r.RoomType, r.Action, r.Title)
+		})
+	}
+	for _, event := range []string{webexmsg.EventReactionCreated, webexmsg.EventReactionDeleted} {
+		h.On(event, func(r webexmsg.ReactionActivity) {
+			fmt.Printf("%s [%s, %s] %q to message %s\n", event, r.PersonEmail, r.RoomType, r.Name, r.MessageID)
+		})
+	}
+	h.OnReactionUpdated(func(r webexmsg.ReactionTally) {
+		fmt.Printf("reaction:updated [%s] message %s has %v\n", r.RoomType, r.MessageID, r.Counts)
+	})
+	h.OnActivity(func(a webexmsg.Activity) {
+		fmt.Printf("activity [%s, %s] %s %s\n", a.ActorEmail, a.RoomType, a.Verb, a.ObjectType)
+	})
 	return h, nil
 }
 
@@ -77,6 +103,12 @@ func printMessage(event string, m webexmsg.DecryptedMessage) {
 	}
 	for _, f := range m.Files {
 		fmt.Printf("  file: %s (%s, %d bytes)\n", f.Name, f.MIMEType, f.Size)
+	}
+	for _, l := range m.Links {
+		fmt.Printf("  link: %s (%s)\n", l.URL, l.Title)
+	}
+	for _, c := range m.Cards {
+		fmt.Printf("  card: %s\n", c)
 	}
 }
 
@@ -100,6 +132,14 @@ func simulate(ctx context.Context) error {
 	alice.Post(group, webexmsgtest.Message{Text: "are you there?", Mentions: []*webexmsgtest.Person{cloud.Bot()}})
 	alice.Post(room, webexmsgtest.Message{Text: "this is in a thread", ParentID: hello})
 	alice.Edit(room, hello, webexmsgtest.Message{Text: "Hello, dear bot"})
+	alice.Unreact(room, alice.React(room, hello, "heart"))
+	alice.MarkRead(room, hello)
+	alice.Post(room, webexmsgtest.Message{Text: "see attached", Files: []webexmsgtest.File{{Name: "notes.txt", MIMEType: "text/plain", Content: []byte("notes")}}})
+	card := alice.Post(room, webexmsgtest.Message{Text: "a card", Cards: []any{map[string]any{"type": "AdaptiveCard", "version": "1.3"}}})
+	alice.SubmitCard(room, card, map[string]any{"answer": 42})
+	alice.Rename(group, "Project X")
+	alice.SetModerator(group, cloud.Bot(), true)
+	alice.Leave(cloud.NewRoom("Short-lived", alice, cloud.Bot()))
 	alice.Delete(room, hello)
 
 	if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
