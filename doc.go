@@ -12,7 +12,8 @@
 //	})
 //	err = h.Run(ctx)
 //
-// It only receives. To answer, use the REST API of Webex with any client.
+// It only receives. To answer, use the REST API of Webex with any client: the
+// events have the ids that it takes, as [DecryptedMessage.RoomRESTID].
 //
 // # The path of a frame
 //
@@ -38,5 +39,6 @@
 //
 // A bot that answers what another bot says, which answers in turn, never ends.
 // The Handler drops what the bot itself posts (see Config.IncludeSelfMessages)
-// and can do nothing about other bots: limit how often yours answers in a room.
+// and can do nothing about other bots: limit how often yours answers in a room,
+// with a [LoopGuard] for one.
 package webexmsg
