@@ -1,28 +1,30 @@
 package webexmsg
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
 )
 
-// errPanic is what is said of a panic whose value is no error: the value may
-// hold a message, and is not for a log.
-var errPanic = errors.New("panic")
+// A panicError is what is said of a panic. Its text leaves out the value, which
+// may hold a message and is not for a log; errors.As finds it if it is an error.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic with a %T", e.value) }
+
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
+}
 
 // runCallback calls a program's function, and turns its panic into an error.
 //
 //go:noinline
 func runCallback(fn func() error) (stack []byte, err error) {
 	defer func() {
-		switch v := recover().(type) {
-		case nil:
-		case error:
-			stack, err = debug.Stack(), fmt.Errorf("%w: %w", errPanic, v)
-		default:
-			stack, err = debug.Stack(), fmt.Errorf("%w with a %T", errPanic, v)
+		if v := recover(); v != nil {
+			stack, err = debug.Stack(), &panicError{v}
 		}
 	}()
 	return nil, fn()

@@ -27,6 +27,7 @@ const (
 	catchUpPage    = 200
 	catchUpPages   = 250
 	catchUpFetches = 4
+	catchUpRooms   = 64
 	// catchUpTries is how often a page is asked for that the service fails
 	// to give, beside the tries within an exchange.
 	catchUpTries = 8
@@ -71,8 +72,10 @@ type recovery struct {
 	off      bool       // the service refuses, for this connection
 	gates    map[string]*roomGate
 	held     int           // activities in all gates
+	heldSize int           // their bytes
 	wake     chan struct{} // holds one
-	fetching chan struct{} // slots
+	fetching chan struct{} // slots for requests
+	rooms    chan struct{} // slots for rooms that are worked on after a gap
 }
 
 // A roomGate holds back what comes live in a room.
@@ -135,9 +138,10 @@ func (r *recovery) gate(room roomObject, id string) *roomGate {
 // hold keeps an activity back, or notes that it must be fetched again when
 // there is no room for it. r.mu is held.
 func (r *recovery) hold(g *roomGate, j job) {
-	if g.since.IsZero() && r.held < r.capacity && (r.gap != nil || g.busy || len(g.held) > 0) {
+	if g.since.IsZero() && r.held < r.capacity && r.heldSize+len(j.a.raw) <= maxQueueBytes && (r.gap != nil || g.busy || len(g.held) > 0) {
 		g.held = append(g.held, j)
 		r.held++
+		r.heldSize += len(j.a.raw)
 		return
 	}
 	if g.since.IsZero() || j.a.published().Before(g.since) {
@@ -306,7 +310,15 @@ func (r *recovery) closeGap(ctx context.Context, rooms *sync.WaitGroup) {
 	}
 	tally := newTally(gap, err == nil, len(open), r.report)
 	for _, g := range open {
-		rooms.Go(func() { tally.add(r.closeRoom(ctx, g)) })
+		select {
+		case r.rooms <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		rooms.Go(func() {
+			defer func() { <-r.rooms }()
+			tally.add(r.closeRoom(ctx, g))
+		})
 	}
 }
 
@@ -373,6 +385,9 @@ func (r *recovery) nextRound(g *roomGate) (since time.Time, held []job, done boo
 	since, held = g.since, g.held
 	g.since, g.held = time.Time{}, nil
 	r.held -= len(held)
+	for _, j := range held {
+		r.heldSize -= len(j.a.raw)
+	}
 	done = since.IsZero() && len(held) == 0
 	if done {
 		delete(r.gates, g.room.ID)
@@ -403,7 +418,7 @@ func (r *recovery) release(put func(job)) {
 			put(j)
 		}
 	}
-	r.gates, r.held = make(map[string]*roomGate), 0
+	r.gates, r.held, r.heldSize = make(map[string]*roomGate), 0, 0
 }
 
 // conversations lists the rooms in which something happened since from.

@@ -1,6 +1,7 @@
 package webexmsg
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -14,8 +15,15 @@ import (
 // Config configures a [Handler]. The zero value of every field but Token is
 // its default. [New] copies it; changing it afterwards has no effect.
 type Config struct {
-	// Token is the bot's access token, without the word "Bearer". Required.
+	// Token is the bot's access token, without the word "Bearer". Required
+	// unless there is a TokenSource.
 	Token string
+
+	// TokenSource gives an access token when Token is empty or has expired:
+	// it is asked once when Webex refuses the token of the moment, however
+	// many requests wait for the answer, and the token that it gives is used
+	// from then on. Nil means that a refused token ends the connection.
+	TokenSource func(context.Context) (string, error)
 
 	// Logger receives what the Handler has to say about itself. Nil means
 	// silence. Tokens, keys and message contents are never logged.
@@ -45,8 +53,11 @@ type Config struct {
 	// the Handler gives up. 0 means 10; negative means no limit.
 	MaxReconnectAttempts int
 
-	// IncludeSelfMessages delivers what the bot itself posts. By default
-	// it is dropped: a bot that answers its own messages never stops.
+	// IncludeSelfMessages delivers what the bot itself says: its messages,
+	// edits, deletions, reactions and submitted cards. By default they are
+	// dropped, from EventActivity too: a bot that answers its own messages
+	// never stops. What else the bot does is delivered in any case, such as
+	// its leaving a room, and the tally of reactions.
 	IncludeSelfMessages bool
 
 	// DeviceName is the name under which the Handler registers its device.
@@ -78,6 +89,12 @@ type Config struct {
 	// key, before it becomes an error event. Time without a connection does
 	// not count. 0 means 30 s.
 	KeyTimeout time.Duration
+
+	// MaxFrameSize is the size in bytes up to which a message from Mercury is
+	// read. A larger one is discarded as it comes in, which costs neither
+	// memory nor the connection; an error event tells of it, and what was in
+	// it is fetched if that can be. 0 means 4 MiB.
+	MaxFrameSize int
 
 	// AckAfterHandling acknowledges a message to Mercury when its callbacks
 	// have returned. By default that is done on receipt, as in Cisco's own
@@ -132,6 +149,18 @@ type settings struct {
 	gate *gate
 }
 
+// Format prints a Config without its token.
+func (c Config) Format(f fmt.State, verb rune) {
+	type plain Config // without this method
+	if c.Token != "" {
+		c.Token = "[redacted]"
+	}
+	fmt.Fprintf(f, fmt.FormatString(f, verb), plain(c))
+}
+
+// LogValue keeps a Config, and with it the token, out of structured logs.
+func (c Config) LogValue() slog.Value { return slog.StringValue("webexmsg.Config") }
+
 // check completes the defaults and reports every field that cannot be.
 func (c Config) check() (*settings, error) {
 	var problems []error
@@ -140,9 +169,9 @@ func (c Config) check() (*settings, error) {
 	}
 
 	switch {
-	case c.Token == "":
-		bad("Token", "is empty")
-	case strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
+	case c.Token == "" && c.TokenSource == nil:
+		bad("Token", "is empty, and there is no TokenSource")
+	case !plausibleToken(c.Token) && c.Token != "":
 		bad("Token", "has characters that no access token has (is it quoted, or prefixed with \"Bearer \"?)")
 	}
 	durations := []struct {
@@ -176,6 +205,7 @@ func (c Config) check() (*settings, error) {
 	}{
 		{"Concurrency", &c.Concurrency, 16},
 		{"QueueSize", &c.QueueSize, 10_000},
+		{"MaxFrameSize", &c.MaxFrameSize, 4 << 20},
 	}
 	for _, n := range counts {
 		switch {

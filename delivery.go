@@ -38,7 +38,12 @@ func (s *session) activity(a *activity, ack func()) {
 
 func (s *session) kmsAnswers(messages []string) { s.kms.answers(messages) }
 
-func (s *session) lost(cause string) { s.recovery.lost(s.lastHeard(), cause) }
+func (s *session) lost(cause string, err error) {
+	if err != nil {
+		s.h.report(err)
+	}
+	s.recovery.lost(s.lastHeard(), cause)
+}
 
 // alive notes that the server was heard. Until now nothing is missing.
 func (s *session) alive(pong bool) {

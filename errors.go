@@ -32,6 +32,9 @@ var (
 	// ErrOverflow means that activities were dropped because too many waited
 	// for their callbacks and catching up is off.
 	ErrOverflow = errors.New("webexmsg: the queue is full")
+	// ErrFrameTooLarge means that a message from Mercury was discarded because
+	// it was larger than Config.MaxFrameSize.
+	ErrFrameTooLarge = errors.New("webexmsg: frame too large")
 	// ErrUntrusted means that what claims to be KMS did not prove it: its
 	// static key, a certificate or a signature is not acceptable.
 	ErrUntrusted = errors.New("webexmsg: KMS cannot be trusted")
@@ -153,7 +156,8 @@ func (e *KMSError) Is(target error) bool {
 }
 
 // DecryptError is an activity that could not be decrypted. It reaches the
-// program as an [EventError]; the activity reaches no other callback.
+// program as an [EventError]; the activity reaches no callback but those of
+// [EventActivity], which shows no text of it.
 type DecryptError struct {
 	ActivityID string
 	RoomID     string
@@ -205,7 +209,7 @@ func retryable(err error) bool {
 	)
 	switch {
 	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrHostNotAllowed), errors.Is(err, ErrUntrusted),
-		errors.Is(err, ErrClosed), errors.Is(err, context.Canceled):
+		errors.Is(err, ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, errTooManyKeys):
 		return false
 	case errors.As(err, &closed):
 		v := closed.verdict()

@@ -2,7 +2,6 @@ package webexmsg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -80,7 +79,7 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: s, creds: &credentials{tok: s.Token}}
+	h := &Handler{cfg: s, creds: &credentials{tok: s.Token, source: s.TokenSource}}
 	h.rest = newRESTClient(s, h.creds)
 	h.seen = once.New(rememberFor, rememberIDs)
 	h.kms = newKMS(h.rest, s.Logger, s.KMSRoots, h.report)
@@ -377,5 +376,5 @@ func (h *Handler) callbackFailed(activityID string) func(event string, err error
 
 // errorCallbackFailed only logs: what fails on every error would never end.
 func (h *Handler) errorCallbackFailed(event string, err error, _ []byte) {
-	h.cfg.Logger.Error("a callback failed", "event", event, "panic", errors.Is(err, errPanic))
+	h.cfg.Logger.Error("a callback failed", "event", event, "err", fmt.Sprintf("%T", err))
 }

@@ -34,12 +34,15 @@ const (
 	// sharedLife its life when KMS does not say.
 	renewBefore = 30 * time.Second
 	sharedLife  = time.Hour
+	// maxWanted bounds the keys that wait to be asked for.
+	maxWanted = 32768
 	// maxKeys bounds the cache of content keys.
 	maxKeys = 16384
 )
 
 var (
 	errKMSSilent   = errors.New("KMS did not answer in time")
+	errTooManyKeys = errors.New("too many keys are waited for")
 	errSocketEnded = errors.New("the socket that brings the answers of KMS ended")
 )
 
@@ -330,11 +333,18 @@ func (k *kms) handshake(ctx context.Context) error {
 	}
 	var last error
 	for try := range 2 {
+		token := k.rest.creds.token()
+		client.Credential.Bearer = token
 		result, err := k.createShared(ctx, static, client, cluster, own, kmsTimeout<<try)
 		if err == nil {
 			return k.adopt(own, result, client)
 		}
-		if last = err; !errors.Is(err, errKMSSilent) {
+		last = err
+		if errors.Is(err, ErrUnauthorized) && k.rest.creds.renewable() {
+			if err := k.rest.creds.renew(ctx, token); err != nil {
+				return err
+			}
+		} else if !errors.Is(err, errKMSSilent) {
 			break
 		}
 	}
@@ -344,7 +354,6 @@ func (k *kms) handshake(ctx context.Context) error {
 // createShared sends one half of a shared key to KMS and waits for the other.
 func (k *kms) createShared(ctx context.Context, static *staticKey, client kmsClient, cluster string, own *ecdh.PrivateKey, timeout time.Duration) (*kmsKey, error) {
 	id := uuid.NewString()
-	client.Credential.Bearer = k.rest.creds.token()
 	request, err := json.Marshal(map[string]any{
 		"requestId": id, "method": "create", "uri": cluster + "/ecdhe",
 		"jwk": publicJWK(own.PublicKey(), id), "client": client,

@@ -62,6 +62,11 @@ func (k *kms) want(uri string) *keyEntry {
 	e := k.keys[uri]
 	if e == nil {
 		e = &keyEntry{uri: uri, done: make(chan struct{})}
+		if len(k.wanted) >= maxWanted {
+			e.err = &KMSError{Op: "retrieve", URI: uri, Err: errTooManyKeys}
+			close(e.done)
+			return e
+		}
 		k.keys[uri] = e
 		k.wanted = append(k.wanted, e)
 		if n := len(k.wanted); n == 1 || n == kmsBatch {
@@ -143,6 +148,9 @@ func (k *kms) retrieve(ctx context.Context, shared *sharedKey, client kmsClient,
 	k.forget(ids...)
 	if ctx.Err() != nil {
 		err = ctx.Err()
+	}
+	if errors.Is(err, ErrUnauthorized) && k.rest.creds.renewable() {
+		err = errors.Join(err, k.rest.creds.renew(ctx, client.Credential.Bearer))
 	}
 	if err == nil {
 		k.mu.Lock()

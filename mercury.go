@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,12 +24,9 @@ const (
 	writeTimeout = 10 * time.Second
 	// closeTimeout bounds the closing handshake.
 	closeTimeout = 2 * time.Second
-	// maxFrame bounds a frame from Mercury, in bytes. A larger one is
-	// discarded while it streams in, and the connection goes on.
-	maxFrame = 4 << 20
-	// maxPendingWrites bounds the frames, acks nearly all of them, that wait
-	// to be written. A server that leaves so many unread has stopped reading.
-	maxPendingWrites = 4096
+	// maxPendingAcks bounds the acks that wait to be written. Those beyond it
+	// are left out: what is sent again for want of an ack is known by its id.
+	maxPendingAcks = 8192
 )
 
 // A mercurySink takes what arrives on a socket. Its methods are called by the
@@ -37,8 +35,9 @@ type mercurySink interface {
 	// activity takes one conversation.activity. ack acknowledges its frame.
 	activity(a *activity, ack func())
 	kmsAnswers(messages []string)
-	// lost says that frames are known to be missing, and why.
-	lost(cause string)
+	// lost says that frames are known to be missing, and why. err is what the
+	// program should hear of; nil if nothing.
+	lost(cause string, err error)
 	// alive is called for every frame, before anything else.
 	alive(pong bool)
 }
@@ -51,8 +50,10 @@ type mercury struct {
 	sink         mercurySink
 	pingInterval time.Duration
 	pongTimeout  time.Duration
+	maxFrame     int64 // bytes; a larger one is discarded as it streams in
 
-	out    chan []byte   // frames to write
+	out    chan []byte   // frames to write: the authorization, and pings
+	acks   chan string   // ids of frames to acknowledge
 	pongs  chan string   // ids of pongs; holds one
 	ready  chan struct{} // closed at the ready event
 	since  time.Time     // when that was, by the server's clock; read after ready alone
@@ -85,8 +86,8 @@ func dialMercury(ctx context.Context, cfg *settings, rest *restClient, dev *devi
 	ws.SetReadLimit(-1) // read applies its own
 
 	m := &mercury{
-		ws: ws, rest: rest, sink: sink, pingInterval: cfg.PingInterval, pongTimeout: cfg.PongTimeout,
-		out: make(chan []byte, maxPendingWrites), pongs: make(chan string, 1),
+		ws: ws, rest: rest, sink: sink, pingInterval: cfg.PingInterval, pongTimeout: cfg.PongTimeout, maxFrame: int64(cfg.MaxFrameSize),
+		out: make(chan []byte, 2), acks: make(chan string, maxPendingAcks), pongs: make(chan string, 1),
 		ready: make(chan struct{}), proven: make(chan struct{}),
 	}
 	m.ctx, m.end = context.WithCancelCause(context.Background())
@@ -139,13 +140,13 @@ func (m *mercury) read() {
 		_, r, err := m.ws.Reader(m.ctx)
 		if err == nil {
 			buf.Reset()
-			_, err = buf.ReadFrom(io.LimitReader(r, maxFrame+1))
+			_, err = buf.ReadFrom(io.LimitReader(r, m.maxFrame+1))
 		}
-		if err == nil && buf.Len() > maxFrame {
+		if err == nil && int64(buf.Len()) > m.maxFrame {
 			var rest int64
 			if rest, err = io.Copy(io.Discard, r); err == nil {
 				m.rest.log.Warn("discarded an oversized frame", "bytes", int64(buf.Len())+rest)
-				m.sink.lost("oversized frame")
+				m.sink.lost("oversized frame", fmt.Errorf("%w: %d bytes", ErrFrameTooLarge, int64(buf.Len())+rest))
 				next = 0 // its number was not read
 				buf = bytes.Buffer{}
 				continue
@@ -158,13 +159,13 @@ func (m *mercury) read() {
 		f, err := parseFrame(buf.Bytes())
 		if err != nil {
 			m.rest.log.Warn("discarded a frame that is not JSON", "bytes", buf.Len())
-			m.sink.lost("unreadable frame")
+			m.sink.lost("unreadable frame", fmt.Errorf("socket (Mercury): a frame of %d bytes: %w", buf.Len(), err))
 			continue
 		}
 		if f.Sequence != 0 {
 			if next != 0 && f.Sequence > next {
 				m.rest.log.Warn("frames were lost", "from", next, "to", f.Sequence-1)
-				m.sink.lost("sequence gap")
+				m.sink.lost("sequence gap", nil)
 			}
 			next = max(next, f.Sequence+1)
 		}
@@ -208,8 +209,12 @@ func (m *mercury) route(f frame) {
 }
 
 func (m *mercury) ack(id string) {
-	if id != "" {
-		m.send(map[string]string{"messageId": id, "type": "ack"})
+	if id == "" {
+		return
+	}
+	select {
+	case m.acks <- id:
+	default:
 	}
 }
 
@@ -227,21 +232,34 @@ func (m *mercury) send(v any) {
 	}
 }
 
+// write writes what is queued, pings before acks.
 func (m *mercury) write() {
 	for {
+		var b []byte
 		select {
-		case <-m.ctx.Done():
-			return
-		case b := <-m.out:
-			ctx, cancel := context.WithTimeout(m.ctx, writeTimeout)
-			err := m.ws.Write(ctx, websocket.MessageText, b)
-			cancel()
-			if err != nil {
-				m.end(closeCause(err))
+		case b = <-m.out:
+		default:
+			select {
+			case <-m.ctx.Done():
 				return
+			case b = <-m.out:
+			case id := <-m.acks:
+				b = ackFrame(id)
 			}
 		}
+		ctx, cancel := context.WithTimeout(m.ctx, writeTimeout)
+		err := m.ws.Write(ctx, websocket.MessageText, b)
+		cancel()
+		if err != nil {
+			m.end(closeCause(err))
+			return
+		}
 	}
+}
+
+func ackFrame(id string) []byte {
+	quoted, _ := json.Marshal(id) // a string always can be
+	return slices.Concat([]byte(`{"messageId":`), quoted, []byte(`,"type":"ack"}`))
 }
 
 // ping asks for a sign of life every pingInterval. It is what finds out that a

@@ -14,7 +14,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -100,10 +99,19 @@ func (c *restClient) do(ctx context.Context, service, method, rawURL string, in,
 			return nil, fmt.Errorf("%s: %w", service, err)
 		}
 	}
+	renewed := false
 	for try := 1; ; try++ {
-		header, err := c.exchange(ctx, method, rawURL, body, out)
+		token := c.creds.token()
+		header, err := c.exchange(ctx, token, method, rawURL, body, out)
 		if err == nil {
 			return header, nil
+		}
+		if errors.Is(err, ErrUnauthorized) && c.creds.renewable() && !renewed {
+			if err := c.creds.renew(ctx, token); err != nil {
+				return nil, fmt.Errorf("%s: %w", service, err)
+			}
+			renewed = true
+			continue
 		}
 		wait, again := retryIn(err, try)
 		if !again || try == exchangeTries {
@@ -134,10 +142,10 @@ func retryIn(err error, try int) (time.Duration, bool) {
 	return bound/2 + rand.N(bound/2), true
 }
 
-func (c *restClient) exchange(ctx context.Context, method, rawURL string, body []byte, out any) (http.Header, error) {
+func (c *restClient) exchange(ctx context.Context, token, method, rawURL string, body []byte, out any) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
-	req, err := c.newRequest(ctx, method, rawURL, body)
+	req, err := c.newRequest(ctx, token, method, rawURL, body)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +175,7 @@ func (c *restClient) exchange(ctx context.Context, method, rawURL string, body [
 	return res.Header, nil
 }
 
-func (c *restClient) newRequest(ctx context.Context, method, rawURL string, body []byte) (*http.Request, error) {
+func (c *restClient) newRequest(ctx context.Context, token, method, rawURL string, body []byte) (*http.Request, error) {
 	var r io.Reader
 	if body != nil {
 		r = bytes.NewReader(body)
@@ -177,7 +185,7 @@ func (c *restClient) newRequest(ctx context.Context, method, rawURL string, body
 		return nil, withoutQuery(err)
 	}
 	c.identify(req.Header)
-	req.Header.Set("Authorization", "Bearer "+c.creds.token())
+	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -233,22 +241,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// credentials hold the token of the moment.
-type credentials struct {
-	mu  sync.Mutex
-	tok string
-}
-
-func (c *credentials) token() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.tok
-}
-
-func (c *credentials) set(token string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tok = token
 }

@@ -75,6 +75,7 @@ type session struct {
 	device    *device
 	suspect   bool // the device must be refreshed before it is used again
 	strange   bool // the token is new: whose is it?
+	renewed   bool // the token was, since a connection last stood for a while
 	attempts  backoff.Backoff
 	announced State // by the last lifecycle event
 	resumed   bool  // from the checkpoint
@@ -100,7 +101,7 @@ func newSession(h *Handler, failFast bool) *session {
 	s.recovery = &recovery{
 		rest: s.rest, log: s.log, back: s.cfg.CatchUp, capacity: s.cfg.QueueSize,
 		queue: s.queue, put: s.put, hears: s.hears, report: s.gap, overflow: s.overflowed,
-		gates: make(map[string]*roomGate), wake: make(chan struct{}, 1), fetching: make(chan struct{}, catchUpFetches),
+		gates: make(map[string]*roomGate), wake: make(chan struct{}, 1), fetching: make(chan struct{}, catchUpFetches), rooms: make(chan struct{}, catchUpRooms),
 	}
 	return s
 }
@@ -158,6 +159,13 @@ func (s *session) supervise() (*mercury, error) {
 			s.recovery.disconnected()
 			s.recovery.lost(s.lastHeard(), "connection lost")
 			s.disconnected(err)
+		}
+		if errors.Is(err, ErrUnauthorized) && s.rest.creds.renewable() && !s.renewed {
+			s.renewed = true
+			if err = s.rest.creds.renew(ctx, token); err == nil {
+				s.requeue(waiting)
+				continue
+			}
 		}
 		switch {
 		case s.ctx.Err() != nil:
@@ -242,6 +250,11 @@ func (s *session) stop(ctx context.Context) {
 // catalog, registration, dial, authorisation, handshake.
 func (s *session) establish(attempt context.Context) (*mercury, error) {
 	var link *mercury
+	if s.rest.creds.token() == "" {
+		if err := s.rest.creds.renew(attempt, ""); err != nil {
+			return nil, err
+		}
+	}
 	g, ctx := errgroup.WithContext(attempt)
 	if s.me.Load() == nil || s.strange {
 		g.Go(func() error { return s.identify(ctx) })
@@ -374,6 +387,7 @@ func (s *session) serve(ctx context.Context, link *mercury) error {
 			return link.wait()
 		case <-proven:
 			proven = nil
+			s.renewed = false
 			s.attempts.Reset()
 			s.h.setStatus(func(st *HandlerStatus) { st.ReconnectAttempt = 0 })
 		case <-due.C:
