@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/webexmsg/webexmsg"
 	"github.com/webexmsg/webexmsg/webexmsgtest"
