@@ -301,7 +301,7 @@ func TestLooseActivities(t *testing.T) {
 		{`{"verb":"post","object":{"objectType":"comment","displayName":"x","mentions":{"items":[null,17,"y",{"id":9},{"id":"q"}]},"groupMentions":{"items":[null,{"groupType":"all"}]}},` + somewhere + `}`, `message:created "x" people=q groups=all`},
 		{`{"verb":"post","object":{"objectType":"comment","cards":[17,null,"not JSON","{\"a\":1}"]},` + somewhere + `}`, `message:created "" card={"a":1}`},
 		{`{"verb":"share","object":{"objectType":"content","files":{"items":[{"fileSize":"many","displayName":"n"}]}},` + somewhere + `}`, `message:created "" file=n,,0,`},
-		{`{"verb":"share","object":{"objectType":"content","links":{"items":[{"href":"https://x","displayName":"t"}]}},` + somewhere + `}`, `message:created "" link=https://x,t`},
+		{`{"verb":"share","object":{"objectType":"content","links":{"items":[{"sslr":"{\"loc\":\"https://x\"}","displayName":"t"},{"sslr":{"loc":"x"}}]}},` + somewhere + `}`, `message:created "" link=https://x,t link=,`},
 		{`{"verb":"post","parent":{"type":"edit"},"object":{"objectType":"comment","displayName":"x"},` + somewhere + `}`, ``},
 		{`{"verb":"post","parent":"edit","object":{"objectType":"comment","displayName":"x"},` + somewhere + `}`, `message:created "x"`},
 		{`{"verb":"update","object":{"objectType":"comment","displayName":"x"},` + somewhere + `}`, ``},
@@ -375,7 +375,7 @@ func TestCiphertextIsNoText(t *testing.T) {
 			"content":     `{"objectType":"comment","displayName":"x","content":"%s"}`,
 			"card":        `{"objectType":"comment","displayName":"x","cards":["{}","%s"]}`,
 			"file":        `{"objectType":"comment","displayName":"x","files":{"items":[{"displayName":"%s"}]}}`,
-			"link":        `{"objectType":"comment","displayName":"x","links":{"items":[{"sslr":{"loc":"%s"}}]}}`,
+			"link":        `{"objectType":"comment","displayName":"x","links":{"items":[{"sslr":"%s"}]}}`,
 		} {
 			l := listen(t, keys, []string{uri})
 			got := l.deliver(t, fmt.Appendf(nil, `{"verb":"post","encryptionKeyUrl":"%s","object":`+object+`,%s}`, uri, jwe, somewhere))
@@ -416,8 +416,8 @@ func TestUnknownActivitiesAreOpened(t *testing.T) {
 	l := listen(t, keys, []string{uri})
 	l.h.cfg.KeyTimeout = 0 // of the other key
 	l.h.kms.up = true
-	l.deliver(t, fmt.Appendf(nil, `{"id":"1","verb":"teleport","encryptionKeyUrl":"%s","object":{"objectType":"pad","where":["%s"],"scr":"%s",
-		"inner":{"encryptionKeyUrl":"%s","deep":"%s"}, "n": 1.50}}`, uri, seal(`the "moon"`), file, other, seal("lost")))
+	l.deliver(t, fmt.Appendf(nil, `{"id":"1","verb":"teleport","encryptionKeyUrl":"%s","object":{"objectType":"pad","where":["%s"],"scr":"%[3]s","sslr":"%[3]s",
+		"inner":{"encryptionKeyUrl":"%[4]s","deep":"%[5]s"}, "n": 1.50}}`, uri, seal(`the "moon"`), file, other, seal("lost")))
 	if len(l.events) != 1 {
 		t.Fatalf("%q", l.lines)
 	}

@@ -131,10 +131,7 @@ type imageObject struct {
 type linkObject struct {
 	EncryptionKeyURL string `json:"encryptionKeyUrl"`
 	DisplayName      string `json:"displayName"`
-	Href             string `json:"href"`
-	SSLR             struct {
-		Loc string `json:"loc"`
-	} `json:"sslr"`
+	SSLR             string `json:"sslr"` // a secure link reference, made like a scr
 }
 
 type roomObject struct {

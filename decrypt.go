@@ -19,6 +19,8 @@ type closedText struct {
 	text   *string
 	// spare means that the activity can do without it.
 	spare bool
+	// secret means that it holds more than is shown: a key.
+	secret bool
 }
 
 // closed lists the strings of an activity that may be encrypted, keys of files
@@ -43,7 +45,11 @@ func (a *activity) closed() []closedText {
 	}
 	for i := range obj.Links.Items {
 		l := &obj.Links.Items[i]
-		add(cmp.Or(l.EncryptionKeyURL, own), &l.DisplayName, &l.Href, &l.SSLR.Loc)
+		keyURL := cmp.Or(l.EncryptionKeyURL, own)
+		add(keyURL, &l.DisplayName)
+		if l.SSLR != "" {
+			list = append(list, closedText{keyURL: keyURL, text: &l.SSLR, secret: true})
+		}
 	}
 	for i := range obj.Reactions {
 		add(own, &obj.Reactions[i].DisplayName)
@@ -67,7 +73,7 @@ func (a *activity) open(keys keySource) error {
 			*c.text = ""
 		case err != nil:
 			return err
-		case *c.text != closed:
+		case *c.text != closed && !c.secret:
 			opened = append(opened, substitution{closed, *c.text})
 		}
 	}
@@ -137,7 +143,7 @@ func remainsOfJWE(s string) bool {
 // openAll decrypts what it can of the JSON of any activity, where nobody knows
 // what is encrypted. A string is opened with the key that the object around it
 // names, else the one around that, in the end own. What cannot be opened stays
-// closed, and so do the keys of files.
+// closed, and so do the references of files and links, which hold keys.
 func (keys keySource) openAll(raw json.RawMessage, own string) json.RawMessage {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -145,7 +151,7 @@ func (keys keySource) openAll(raw json.RawMessage, own string) json.RawMessage {
 	if dec.Decode(&whole) != nil {
 		return raw
 	}
-	var opened []substitution
+	var ownTexts, others []closedText // own first: a key may fail for silence
 	var walk func(v any, keyURL string)
 	walk = func(v any, keyURL string) {
 		switch v := v.(type) {
@@ -154,7 +160,7 @@ func (keys keySource) openAll(raw json.RawMessage, own string) json.RawMessage {
 				keyURL = u
 			}
 			for name, member := range v {
-				if name != "scr" {
+				if name != "scr" && name != "sslr" {
 					walk(member, keyURL)
 				}
 			}
@@ -163,12 +169,21 @@ func (keys keySource) openAll(raw json.RawMessage, own string) json.RawMessage {
 				walk(element, keyURL)
 			}
 		case string:
-			if plain := v; keys.open(keyURL, &plain) == nil && plain != v {
-				opened = append(opened, substitution{v, plain})
+			if jwe.Like(v) && keyURL == own {
+				ownTexts = append(ownTexts, closedText{keyURL: keyURL, text: &v})
+			} else if jwe.Like(v) {
+				others = append(others, closedText{keyURL: keyURL, text: &v})
 			}
 		}
 	}
 	walk(whole, own)
+	var opened []substitution
+	for _, c := range append(ownTexts, others...) {
+		closed := *c.text
+		if keys.open(c.keyURL, c.text) == nil {
+			opened = append(opened, substitution{closed, *c.text})
+		}
+	}
 	return splice(raw, opened)
 }
 

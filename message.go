@@ -1,9 +1,10 @@
 package webexmsg
 
 import (
-	"cmp"
 	"encoding/json"
 	"time"
+
+	"github.com/webexmsg/webexmsg/internal/loose"
 )
 
 // DecryptedMessage is emitted when a message was posted (message:created) or
@@ -126,7 +127,7 @@ func (a *activity) message() (DecryptedMessage, bool) {
 	}
 	m.MentionedPeople, m.MentionedGroups = a.Object.mentions()
 	for _, l := range a.Object.Links.Items {
-		m.Links = append(m.Links, Link{URL: cmp.Or(l.SSLR.Loc, l.Href), Title: l.DisplayName})
+		m.Links = append(m.Links, l.link())
 	}
 	for _, card := range a.Object.Cards {
 		if json.Valid([]byte(card)) {
@@ -134,6 +135,14 @@ func (a *activity) message() (DecryptedMessage, bool) {
 		}
 	}
 	return m, true
+}
+
+func (l *linkObject) link() Link {
+	var ref struct {
+		Loc string `json:"loc"`
+	}
+	_ = loose.Unmarshal([]byte(l.SSLR), &ref) // without an address it is a title still
+	return Link{URL: ref.Loc, Title: l.DisplayName}
 }
 
 // messageID is the message that an activity is or, if it changes one, changes.
