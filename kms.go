@@ -520,6 +520,9 @@ func (k *kms) settle(under *sharedKey, payload []byte, refusal error) error {
 	if err := loose.Unmarshal(payload, &a); err != nil || a.RequestID == "" {
 		return errors.Join(refusal, errors.New("it names no request"))
 	}
+	if refusal == nil && a.Status == 0 { // our own request, sent back, would have none
+		return errors.New("it has no status")
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	call := k.calls[a.RequestID]
