@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // history lets the SDK read the past from the conversation service: it must be
@@ -32,7 +31,7 @@ func (w *world) history(ctx context.Context) {
 	}
 	w.report.check("conversation.list has the rooms, their titles decrypted", w.explain(err, w.witness), fmt.Sprintf("SDK:  %d rooms", len(rooms)))
 
-	var activities []sdkActivity
+	var activities []activity
 	err = w.witness.Call(ctx, &activities, "internal.conversation.listActivities", map[string]any{
 		"conversationUrl": w.direct.URL(), "sinceDate": 0, "lastActivityFirst": false, "limit": 1000,
 	})
@@ -45,12 +44,12 @@ func (w *world) history(ctx context.Context) {
 // sameAsWitnessed compares what the conversation service keeps of the direct
 // room with what came by Mercury. What was deleted since is a tombstone, and
 // what was there before the witness connected, it has not seen.
-func (w *world) sameAsWitnessed(activities []sdkActivity) error {
-	witnessed := w.theirs.all(func(v *view) bool { return v.get("room") == w.direct.ID })
+func (w *world) sameAsWitnessed(activities []activity) error {
+	witnessed := slices.DeleteFunc(w.theirs.all(), func(a *account) bool { return a.whole().get("room") != w.direct.ID })
 	if len(witnessed) == 0 {
 		return errors.New("the witness has seen nothing")
 	}
-	at := slices.IndexFunc(activities, func(a sdkActivity) bool { return a.ID == witnessed[0].activityID })
+	at := slices.IndexFunc(activities, func(a activity) bool { return a.ID == witnessed[0].activityID })
 	if at < 0 {
 		return errors.New("the first activity that Mercury told is not there")
 	}
@@ -58,15 +57,15 @@ func (w *world) sameAsWitnessed(activities []sdkActivity) error {
 	if len(activities) != len(witnessed) {
 		return fmt.Errorf("it has %d activities, Mercury told %d", len(activities), len(witnessed))
 	}
+	narrator := newNarrator()
 	var problems []string
 	for i, a := range activities {
-		if now := a.view(); a.Verb != "tombstone" {
-			for _, d := range differences(witnessed[i], now) {
-				// "ours" is the service's view here.
-				problems = append(problems, fmt.Sprintf("activity %d: %s", i, strings.ReplaceAll(d, "ours", "now")))
-			}
-		} else if a.ID != witnessed[i].activityID {
-			problems = append(problems, fmt.Sprintf("activity %d: another one than Mercury told", i))
+		kept := &account{activityID: a.ID, views: narrator.tell(&a)}
+		switch {
+		case a.Verb != "tombstone":
+			problems = append(problems, compare(witnessed[i], kept, "the service")...)
+		case a.ID != witnessed[i].activityID:
+			problems = append(problems, fmt.Sprintf("activity %d is another one than Mercury told", i))
 		}
 	}
 	return joined(problems)

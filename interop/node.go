@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -125,9 +126,12 @@ func (s *sdk) read(out io.Reader) {
 func (s *sdk) complain(data []byte) {
 	var c struct{ Level, Text string }
 	json.Unmarshal(data, &c) // what cannot be read complains of nothing
+	complaint := c.Level + ": " + c.Text
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.complaints = append(s.complaints, c.Level+": "+c.Text)
+	if !slices.Contains(s.complaints, complaint) {
+		s.complaints = append(s.complaints, complaint)
+	}
 }
 
 func (s *sdk) answer(id int, r reply) {
@@ -192,11 +196,21 @@ func (s *sdk) Call(ctx context.Context, result any, function string, args ...any
 	}
 }
 
-// Complaints are what the SDK has logged so far, as a hint at causes.
+// Ask is Call for a result that is passed on as it is.
+func (s *sdk) Ask(ctx context.Context, function string, args ...any) (json.RawMessage, error) {
+	var result json.RawMessage
+	err := s.Call(ctx, &result, function, args...)
+	return result, err
+}
+
+// Complaints are what the SDK has logged since they were last asked for, as a
+// hint at causes.
 func (s *sdk) Complaints() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]string(nil), s.complaints...)
+	complaints := s.complaints
+	s.complaints = nil
+	return complaints
 }
 
 // Close ends the process.

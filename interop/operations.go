@@ -16,19 +16,23 @@ type operation struct {
 	// do does it and returns the id of the activity.
 	do func(ctx context.Context, w *world) (id string, err error)
 
-	// verb and want are what the SDK, as witness, must say of it, besides
-	// what makes it the same as in our view.
-	verb string
-	want map[string]string
+	// What the SDK, as witness, must say of it: the verb, the (first) event
+	// of webexmsg that it is, if any, and fields of the activity. That our
+	// Handler must say the same, in all fields, goes without saying.
+	verb  string
+	event string
+	want  map[string]string
 
-	// then, if any, checks more once it has been seen.
-	then func(ctx context.Context, w *world, seen *view) error
+	// then, if any, checks more once the witness has told of it.
+	then func(ctx context.Context, w *world, seen *account) error
 }
 
 // perform does an operation and reports what both sides saw of it.
 func (w *world) perform(ctx context.Context, op operation) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("waited "+patience.String()))
 	defer cancel()
+	w.witness.Complaints() // what went before explains nothing here
+	w.sender.Complaints()
 	id, err := op.do(ctx, w)
 	if err != nil {
 		w.report.check(op.name, w.explain(err, w.sender))
@@ -36,21 +40,16 @@ func (w *world) perform(ctx context.Context, op operation) {
 	}
 	theirs, err := w.theirs.find(ctx, id)
 	if err != nil {
-		w.report.check(op.name, w.explain(errors.Join(err, w.lookAtOurs(ctx, id)), w.witness))
+		w.report.check(op.name, errors.Join(w.explain(err, w.witness), w.lookAtOurs(ctx, id)))
 		return
 	}
-	details := []string{"SDK:  " + theirs.String()}
+	details := theirs.lines("SDK:  ")
 	problems := op.misses(theirs)
-	if subscriptions[theirs.event] != nil {
-		ours, err := w.ours.find(ctx, id)
-		if err != nil {
-			problems = append(problems, "our Handler: "+err.Error())
-		} else {
-			details = append(details, "ours: "+ours.String())
-			problems = append(problems, differences(theirs, ours)...)
-		}
+	if ours, err := w.ours.find(ctx, id); err != nil {
+		problems = append(problems, "our Handler: "+err.Error())
 	} else {
-		details = append(details, "ours: no such event yet")
+		details = append(details, ours.lines("ours: ")...)
+		problems = append(problems, compare(theirs, ours, "ours")...)
 	}
 	if op.then != nil {
 		if err := op.then(ctx, w, theirs); err != nil {
@@ -60,26 +59,30 @@ func (w *world) perform(ctx context.Context, op operation) {
 	w.report.check(op.name, joined(problems), details...)
 }
 
-// lookAtOurs is what our Handler makes of an activity that the SDK cannot read:
-// it must not pretend that it can.
+// lookAtOurs says what our Handler made of an activity that the SDK cannot
+// read.
 func (w *world) lookAtOurs(ctx context.Context, id string) error {
 	ours, err := w.ours.find(ctx, id)
 	if err != nil {
 		return fmt.Errorf("our Handler: %w", err)
 	}
-	return fmt.Errorf("our Handler delivers it: %s", ours)
+	return fmt.Errorf("our Handler delivers it: %s", strings.Join(ours.lines(""), "; "))
 }
 
-// misses compares the witness's view with what the operation wants.
-func (op *operation) misses(theirs *view) []string {
+// misses compares the witness's account with what the operation wants.
+func (op *operation) misses(theirs *account) []string {
 	var problems []string
-	if got := theirs.get("verb"); got != op.verb {
+	whole := theirs.whole()
+	if got := whole.get("verb"); got != op.verb {
 		problems = append(problems, fmt.Sprintf("verb: SDK %q, want %q", got, op.verb))
 	}
 	for name, want := range op.want {
-		if got := theirs.get(name); got != want {
+		if got := whole.get(name); got != want {
 			problems = append(problems, fmt.Sprintf("%s: SDK %q, want %q", name, got, want))
 		}
+	}
+	if want := op.event; want != "" && theirs.views[0].event != want {
+		problems = append(problems, fmt.Sprintf("event: SDK %q, want %q", theirs.views[0].event, want))
 	}
 	return problems
 }

@@ -1,81 +1,38 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/webexmsg/webexmsg"
 )
 
-// subscriptions are the events of the Handler that the suite compares with the
-// SDK's view: a new one joins here. Each turns its payload into a view.
-var subscriptions = map[string]func(h *webexmsg.Handler, seen func(*view)){
-	"message:created": func(h *webexmsg.Handler, seen func(*view)) {
-		h.On("message:created", func(m webexmsg.DecryptedMessage) { seen(messageView("message:created", m)) })
-	},
-	"message:updated": func(h *webexmsg.Handler, seen func(*view)) {
-		h.On("message:updated", func(m webexmsg.DecryptedMessage) { seen(messageView("message:updated", m)) })
-	},
-	"message:deleted": func(h *webexmsg.Handler, seen func(*view)) {
-		h.On("message:deleted", func(m webexmsg.DeletedMessage) { seen(deletionView(m)) })
-	},
-}
-
-func messageView(event string, m webexmsg.DecryptedMessage) *view {
-	v := &view{activityID: m.ID, event: event}
-	v.add("verb", rawVerb(m.Raw))
-	v.add("room", m.RoomID)
-	v.add("roomType", string(m.RoomType))
-	v.add("person", m.PersonID)
-	v.add("email", m.PersonEmail)
-	v.add("created", m.Created.UTC().Format(time.RFC3339Nano))
-	v.add("text", m.Text)
-	v.add("html", m.HTML)
-	v.add("parent", m.ParentID)
-	v.add("mentions", m.MentionedPeople)
-	v.add("groups", m.MentionedGroups)
-	var files []string
-	for _, f := range m.Files {
-		files = append(files, describeFile(f.Name, f.MIMEType, f.Size, f.URL))
-	}
-	v.add("files", files)
-	return v
-}
-
-func deletionView(m webexmsg.DeletedMessage) *view {
-	v := &view{activityID: m.ActivityID, event: "message:deleted"}
-	v.add("verb", rawVerb(m.Raw))
-	v.add("room", m.RoomID)
-	v.add("roomType", string(m.RoomType))
-	v.add("person", m.PersonID)
-	v.add("email", m.PersonEmail)
-	v.add("created", m.Deleted.UTC().Format(time.RFC3339Nano))
-	v.add("about", m.MessageID)
-	return v
-}
-
-// rawVerb is in no payload of its own: the event's name says it.
-func rawVerb(raw json.RawMessage) string {
-	var a struct{ Verb string }
-	json.Unmarshal(raw, &a) // what cannot be read differs from what the SDK read
-	return a.Verb
+// A recorder turns what our Handler delivers into accounts. The event
+// "activity", which comes after all others of an activity, completes one.
+type recorder struct {
+	stream *stream
+	ids    *publicIDs
+	views  []*view // of the activity that is being delivered
+	files  []webexmsg.File
 }
 
 // connectHandler connects our Handler as the cloud's bot. Everything that it
 // delivers goes to the stream.
-func connectHandler(ctx context.Context, cloud *cloud, s *stream) (*webexmsg.Handler, error) {
+func connectHandler(ctx context.Context, cloud *cloud, s *stream, ids *publicIDs) (*webexmsg.Handler, error) {
 	config := cloud.Config()
-	// One order over all rooms, which is the order on the socket.
+	// One order over all rooms, which is the order on the socket, and one
+	// callback at a time.
 	config.Concurrency = 1
 	h, err := webexmsg.New(config)
 	if err != nil {
 		return nil, err
 	}
-	for _, subscribe := range subscriptions {
-		subscribe(h, s.add)
-	}
+	r := &recorder{stream: s, ids: ids}
+	r.subscribe(h)
 	h.On("error", func(err error) {
 		var undecryptable *webexmsg.DecryptError
 		if errors.As(err, &undecryptable) {
@@ -88,4 +45,134 @@ func connectHandler(ctx context.Context, cloud *cloud, s *stream) (*webexmsg.Han
 		return nil, err
 	}
 	return h, nil
+}
+
+// subscribe takes every event of rooms: a new one joins here.
+func (r *recorder) subscribe(h *webexmsg.Handler) {
+	for _, event := range []string{"message:created", "message:updated"} {
+		h.On(event, func(m webexmsg.DecryptedMessage) { r.message(event, m) })
+	}
+	h.On("message:deleted", r.deletion)
+	h.On("attachmentAction:created", r.attachmentAction)
+	for _, event := range []string{"membership:created", "membership:updated", "membership:deleted", "membership:seen"} {
+		h.On(event, func(m webexmsg.MembershipActivity) { r.membership(event, m) })
+	}
+	for _, event := range []string{"room:created", "room:updated"} {
+		h.On(event, func(a webexmsg.RoomActivity) { r.room(event, a) })
+	}
+	for _, event := range []string{"reaction:created", "reaction:deleted"} {
+		h.On(event, func(a webexmsg.ReactionActivity) { r.reaction(event, a) })
+	}
+	h.On("reaction:updated", r.tally)
+	h.On("activity", r.activity)
+}
+
+func (r *recorder) activity(a webexmsg.Activity) {
+	views, files := r.views, r.files
+	r.views, r.files = nil, nil
+	var raw activity
+	if err := json.Unmarshal(a.Raw, &raw); err != nil {
+		r.stream.fail(a.ID, fmt.Errorf("the Raw of our activity cannot be read: %w", err))
+		return
+	}
+	whole := raw.view()
+	// What the payload says must be what its Raw says.
+	said := &view{}
+	said.add("verb", a.Verb)
+	said.add("object", a.ObjectType)
+	said.add("room", a.RoomID)
+	said.add("roomType", string(a.RoomType))
+	said.addPerson("actor", person{EntryUUID: a.ActorID, EmailAddress: a.ActorEmail, DisplayName: a.ActorDisplayName, OrgID: a.ActorOrgID})
+	said.add("published", stamp(a.Published))
+	for _, f := range said.fields {
+		if got := whole.get(f.name); got != f.value {
+			r.stream.fail(a.ID, fmt.Errorf("our activity says %s %q, its Raw %q", f.name, f.value, got))
+			return
+		}
+	}
+	r.stream.add(&account{activityID: a.ID, views: append(views, whole), files: files})
+}
+
+// begin begins a view with what every event says.
+func (r *recorder) begin(event, room string, roomType webexmsg.RoomType, created time.Time) *view {
+	v := &view{event: event}
+	v.add("room", room)
+	v.add("roomType", string(roomType))
+	v.add("created", stamp(created))
+	r.views = append(r.views, v)
+	return v
+}
+
+func (r *recorder) message(event string, m webexmsg.DecryptedMessage) {
+	v := r.begin(event, m.RoomID, m.RoomType, m.Created)
+	v.addPerson("person", person{EntryUUID: m.PersonID, EmailAddress: m.PersonEmail, DisplayName: m.PersonDisplayName, OrgID: m.PersonOrgID})
+	v.add("text", m.Text)
+	v.add("html", m.HTML)
+	v.add("parent", m.ParentID)
+	v.add("mentions", m.MentionedPeople)
+	v.add("groups", m.MentionedGroups)
+	var files, links, cards []string
+	for _, f := range m.Files {
+		thumbnail := cmp.Or(f.Thumbnail, &webexmsg.File{}).URL
+		files = append(files, describeFile(f.Name, f.MIMEType, f.Size, f.Width, f.Height, f.MalwareQuarantineState, f.URL, thumbnail))
+	}
+	for _, l := range m.Links {
+		links = append(links, describeLink(l.Title, l.URL))
+	}
+	for _, c := range m.Cards {
+		cards = append(cards, string(c))
+	}
+	r.files = m.Files
+	v.add("files", files)
+	v.add("links", links)
+	v.add("cards", cards)
+	r.ids.add(event, publicID{ID: m.RESTID(), RoomID: m.RoomRESTID(), PersonID: m.PersonRESTID()})
+}
+
+func (r *recorder) deletion(m webexmsg.DeletedMessage) {
+	v := r.begin("message:deleted", m.RoomID, m.RoomType, m.Deleted)
+	v.add("person", m.PersonID)
+	v.add("personEmail", m.PersonEmail)
+	v.add("about", m.MessageID)
+	r.ids.add(v.event, publicID{ID: m.MessageRESTID(), RoomID: m.RoomRESTID(), PersonID: m.PersonRESTID()})
+}
+
+func (r *recorder) attachmentAction(a webexmsg.AttachmentAction) {
+	v := r.begin("attachmentAction:created", a.RoomID, a.RoomType, a.Created)
+	v.add("person", a.PersonID)
+	v.add("personEmail", a.PersonEmail)
+	v.add("about", a.MessageID)
+	v.add("inputs", encode(a.Inputs))
+	r.ids.add(v.event, publicID{ID: a.RESTID(), RoomID: a.RoomRESTID(), PersonID: a.PersonRESTID(), MessageID: a.MessageRESTID()})
+}
+
+func (r *recorder) membership(event string, m webexmsg.MembershipActivity) {
+	v := r.begin(event, m.RoomID, m.RoomType, m.Created)
+	v.add("action", m.Action)
+	v.addPerson("subject", person{EntryUUID: m.PersonID, EmailAddress: m.PersonEmail, DisplayName: m.PersonDisplayName, OrgID: m.PersonOrgID})
+	v.addPerson("actor", person{EntryUUID: m.ActorID, EmailAddress: m.ActorEmail, DisplayName: m.ActorDisplayName, OrgID: m.ActorOrgID})
+	v.add("about", m.MessageID)
+	r.ids.add(event, publicID{ID: m.RESTID(), RoomID: m.RoomRESTID(), PersonID: m.PersonRESTID()})
+}
+
+func (r *recorder) room(event string, a webexmsg.RoomActivity) {
+	v := r.begin(event, a.RoomID, a.RoomType, a.Created)
+	v.add("action", a.Action)
+	v.addPerson("actor", person{EntryUUID: a.ActorID, EmailAddress: a.ActorEmail, DisplayName: a.ActorDisplayName, OrgID: a.ActorOrgID})
+	v.add("title", a.Title)
+	r.ids.add(event, publicID{ID: a.RoomRESTID()})
+}
+
+func (r *recorder) reaction(event string, a webexmsg.ReactionActivity) {
+	v := r.begin(event, a.RoomID, a.RoomType, a.Created)
+	v.addPerson("person", person{EntryUUID: a.PersonID, EmailAddress: a.PersonEmail, DisplayName: a.PersonDisplayName, OrgID: a.PersonOrgID})
+	v.add("about", a.MessageID)
+	v.add("reaction", a.Name)
+	v.add("reactionID", a.ReactionID)
+}
+
+func (r *recorder) tally(t webexmsg.ReactionTally) {
+	v := r.begin("reaction:updated", t.RoomID, t.RoomType, t.Created)
+	v.add("about", t.MessageID)
+	v.add("reaction", describeTally(t.Counts))
 }

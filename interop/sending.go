@@ -27,8 +27,8 @@ func sending() []operation {
 	parent := func(of *json.RawMessage, kind string) map[string]any {
 		return map[string]any{"parent": map[string]any{"id": idOf(*of), "type": kind}}
 	}
-	id := func(of *json.RawMessage) func(context.Context, *world, *view) error {
-		return func(ctx context.Context, w *world, seen *view) error {
+	id := func(of *json.RawMessage) func(context.Context, *world, *account) error {
+		return func(ctx context.Context, w *world, seen *account) error {
 			want := idOf(*of)
 			return about(&want)(ctx, w, seen)
 		}
@@ -36,10 +36,11 @@ func sending() []operation {
 
 	return []operation{
 		{
-			name: "the SDK posts plain text",
-			do:   act(&posted, "post", func() []any { return []any{"hello from Cisco"} }),
-			verb: "post",
-			want: map[string]string{"event": "message:created", "text": "hello from Cisco", "roomType": "direct"},
+			name:  "the SDK posts plain text",
+			do:    act(&posted, "post", func() []any { return []any{"hello from Cisco"} }),
+			verb:  "post",
+			event: "message:created",
+			want:  map[string]string{"text": "hello from Cisco", "roomType": "direct"},
 		},
 		{
 			name: "the SDK posts HTML",
@@ -56,18 +57,20 @@ func sending() []operation {
 			want: map[string]string{"text": odd},
 		},
 		{
-			name: "the SDK replies in a thread",
-			do:   act(nil, "post", func() []any { return []any{"threaded", parent(&posted, "reply")} }),
-			verb: "post",
-			want: map[string]string{"event": "message:created", "text": "threaded"},
-			then: id(&posted),
+			name:  "the SDK replies in a thread",
+			do:    act(nil, "post", func() []any { return []any{"threaded", parent(&posted, "reply")} }),
+			verb:  "post",
+			event: "message:created",
+			want:  map[string]string{"text": "threaded"},
+			then:  id(&posted),
 		},
 		{
-			name: "the SDK edits",
-			do:   act(nil, "post", func() []any { return []any{"edited by Cisco", parent(&posted, "edit")} }),
-			verb: "post",
-			want: map[string]string{"event": "message:updated", "text": "edited by Cisco"},
-			then: id(&posted),
+			name:  "the SDK edits",
+			do:    act(nil, "post", func() []any { return []any{"edited by Cisco", parent(&posted, "edit")} }),
+			verb:  "post",
+			event: "message:updated",
+			want:  map[string]string{"text": "edited by Cisco"},
+			then:  id(&posted),
 		},
 		{
 			name: "the SDK mentions the bot",
@@ -80,8 +83,8 @@ func sending() []operation {
 			},
 			verb: "post",
 			want: map[string]string{"text": "Bot help", "roomType": "group"},
-			then: func(_ context.Context, w *world, seen *view) error {
-				if got := seen.get("mentions"); got != w.Bot().ID {
+			then: func(_ context.Context, w *world, seen *account) error {
+				if got := seen.whole().get("mentions"); got != w.Bot().ID {
 					return fmt.Errorf("mentions: SDK %q, want the bot", got)
 				}
 				return nil
@@ -100,11 +103,12 @@ func sending() []operation {
 			want: map[string]string{"text": "All listen", "groups": "all"},
 		},
 		{
-			name: "the SDK reacts",
-			do:   act(&reaction, "addReaction", func() []any { return []any{"celebrate", asMap(posted)} }),
-			verb: "add",
-			want: map[string]string{"reaction": "celebrate"},
-			then: id(&posted),
+			name:  "the SDK reacts",
+			do:    act(&reaction, "addReaction", func() []any { return []any{"celebrate", asMap(posted)} }),
+			verb:  "add",
+			event: "reaction:created",
+			want:  map[string]string{"text": "celebrate"},
+			then:  id(&posted),
 		},
 		{
 			name: "the SDK withdraws the reaction",
@@ -113,15 +117,14 @@ func sending() []operation {
 		},
 		{
 			name: "the SDK shares a file",
-			do: act(nil, "share", func() []any {
-				return []any{map[string]any{"object": map[string]any{
-					"displayName": "as discussed",
-					"files":       []any{sdkFile("minutes.txt", "text/plain", fileContent)},
-				}}}
-			}),
-			verb: "share",
-			want: map[string]string{"event": "message:created", "text": "as discussed"},
-			then: downloads("minutes.txt", "text/plain"),
+			do: func(ctx context.Context, w *world) (string, error) {
+				files := []any{sdkFile("minutes.txt", "text/plain", fileContent)}
+				return answered(w.sender.Ask(ctx, "share", asMap(room), "as discussed", files))
+			},
+			verb:  "share",
+			event: "message:created",
+			want:  map[string]string{"text": "as discussed"},
+			then:  downloads("minutes.txt", "text/plain"),
 		},
 		{
 			name: "the SDK posts a card (REST)",
@@ -167,14 +170,15 @@ func sending() []operation {
 				err := w.sender.Call(ctx, &message, "messages.create", map[string]any{"roomId": w.direct.RESTID(), "text": "by REST"})
 				return bareID(idOf(message)), err
 			},
-			verb: "post",
-			want: map[string]string{"event": "message:created", "text": "by REST"},
+			verb:  "post",
+			event: "message:created",
+			want:  map[string]string{"text": "by REST"},
 		},
 		{
-			name: "the SDK deletes a message",
-			do:   act(nil, "delete", func() []any { return []any{asMap(posted)} }),
-			verb: "delete",
-			want: map[string]string{"event": "message:deleted"},
+			name:  "the SDK deletes a message",
+			do:    act(nil, "delete", func() []any { return []any{asMap(posted)} }),
+			verb:  "delete",
+			event: "message:deleted",
 		},
 		{
 			name: "the SDK deletes a message (REST)",
@@ -184,8 +188,8 @@ func sending() []operation {
 				}
 				return w.theirs.findID(ctx, "the deletion", func(v *view) bool { return v.get("about") == bareID(idOf(card)) && v.get("verb") == "delete" })
 			},
-			verb: "delete",
-			want: map[string]string{"event": "message:deleted"},
+			verb:  "delete",
+			event: "message:deleted",
 		},
 		{
 			name: "the SDK changes the key of the room",
@@ -211,7 +215,7 @@ func sending() []operation {
 				return w.theirs.findID(ctx, "its creation", func(v *view) bool { return v.get("verb") == "create" && v.get("room") == idOf(room) })
 			},
 			verb: "create",
-			want: map[string]string{"title": "Made by Cisco"},
+			want: map[string]string{"text": "Made by Cisco"},
 		},
 		{
 			name: "the SDK adds Carol",
@@ -251,7 +255,7 @@ func sending() []operation {
 				return w.submit(ctx, nil, "update", asMap(room), map[string]any{"objectType": "conversation", "displayName": "Renamed by Cisco"})
 			},
 			verb: "update",
-			want: map[string]string{"title": "Renamed by Cisco"},
+			want: map[string]string{"text": "Renamed by Cisco"},
 		},
 		{
 			name: "the SDK locks the room",
@@ -277,17 +281,19 @@ func sending() []operation {
 // submit calls a function of the sender's conversation plugin that resolves
 // with an activity, and returns its id.
 func (w *world) submit(ctx context.Context, keep *json.RawMessage, function string, args ...any) (string, error) {
-	var activity json.RawMessage
-	if err := w.sender.Call(ctx, &activity, "internal.conversation."+function, args...); err != nil {
-		return "", err
-	}
+	activity, err := w.sender.Ask(ctx, "internal.conversation."+function, args...)
 	if keep != nil {
 		*keep = activity
 	}
-	if idOf(activity) == "" {
-		return "", fmt.Errorf("%s: the answer has no id: %s", function, activity)
+	return answered(activity, err)
+}
+
+// answered is the id of an activity that a function of the SDK resolved with.
+func answered(activity json.RawMessage, err error) (string, error) {
+	if err == nil && idOf(activity) == "" {
+		err = fmt.Errorf("the SDK's answer has no id: %s", activity)
 	}
-	return idOf(activity), nil
+	return idOf(activity), err
 }
 
 // idOf reads the id of an object of the SDK.

@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// A stream is what one side has seen so far.
+// A stream is what one side has told so far.
 type stream struct {
 	mu       sync.Mutex
-	views    []*view
+	accounts []*account
 	failures map[string]error // by activity id; "" for what belongs to none
 	changed  chan struct{}
 }
@@ -20,14 +20,14 @@ func newStream() *stream {
 	return &stream{failures: make(map[string]error), changed: make(chan struct{})}
 }
 
-func (s *stream) add(v *view) {
+func (s *stream) add(a *account) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.views = append(s.views, v)
+	s.accounts = append(s.accounts, a)
 	s.wake()
 }
 
-// fail records that an activity could not be delivered.
+// fail records that an activity could not be told.
 func (s *stream) fail(activityID string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,35 +42,34 @@ func (s *stream) wake() {
 }
 
 // find waits for the activity of this id.
-func (s *stream) find(ctx context.Context, activityID string) (*view, error) {
-	return s.await(ctx, "activity "+activityID, activityID, func(v *view) bool { return v.activityID == activityID })
+func (s *stream) find(ctx context.Context, activityID string) (*account, error) {
+	return s.await(ctx, "activity "+activityID, activityID, func(a *account) bool { return a.activityID == activityID })
 }
 
 // findID waits for an activity whose id the one who did it was not told.
 func (s *stream) findID(ctx context.Context, what string, match func(*view) bool) (string, error) {
-	v, err := s.await(ctx, what, "", match)
+	a, err := s.await(ctx, what, "", func(a *account) bool { return match(a.whole()) })
 	if err != nil {
 		return "", err
 	}
-	return v.activityID, nil
+	return a.activityID, nil
 }
 
-// await returns the first view that matches, or the failure of failureID.
-func (s *stream) await(ctx context.Context, what, failureID string, match func(*view) bool) (*view, error) {
+// await returns the first account that matches, or the failure of failureID.
+func (s *stream) await(ctx context.Context, what, failureID string, match func(*account) bool) (*account, error) {
 	for {
 		s.mu.Lock()
-		at := slices.IndexFunc(s.views, match)
-		var v *view
-		if at >= 0 {
-			v = s.views[at]
+		var found *account
+		if at := slices.IndexFunc(s.accounts, match); at >= 0 {
+			found = s.accounts[at]
 		}
 		failure, changed := s.failures[failureID], s.changed
 		s.mu.Unlock()
 		switch {
-		case v != nil:
-			return v, nil
 		case failure != nil:
 			return nil, failure
+		case found != nil:
+			return found, nil
 		}
 		select {
 		case <-changed:
@@ -80,18 +79,13 @@ func (s *stream) await(ctx context.Context, what, failureID string, match func(*
 	}
 }
 
-// all returns the views that want says yes to, in the order of their frames.
-// The SDK, which decrypts each on its own, may hand them on in another.
-func (s *stream) all(want func(*view) bool) []*view {
+// all returns the accounts in the order of their frames. The SDK, which
+// decrypts each on its own, may hand them on in another.
+func (s *stream) all() []*account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []*view
-	for _, v := range s.views {
-		if want(v) {
-			list = append(list, v)
-		}
-	}
-	slices.SortStableFunc(list, func(a, b *view) int { return cmp.Compare(a.sequence, b.sequence) })
+	list := slices.Clone(s.accounts)
+	slices.SortStableFunc(list, func(a, b *account) int { return cmp.Compare(a.sequence, b.sequence) })
 	return list
 }
 

@@ -1,192 +1,133 @@
 package main
 
-import (
-	"encoding/json"
-	"fmt"
-	"time"
-)
-
-// sdkActivity is an activity as the SDK hands it on: decrypted, its people
-// normalised.
-type sdkActivity struct {
-	ID        string    `json:"id"`
-	Verb      string    `json:"verb"`
-	Published time.Time `json:"published"`
-	Actor     sdkPerson `json:"actor"`
-	Object    struct {
-		sdkPerson
-		ID          string   `json:"id"`
-		ObjectType  string   `json:"objectType"`
-		DisplayName string   `json:"displayName"`
-		Content     string   `json:"content"`
-		Cards       []string `json:"cards"`
-		Inputs      any      `json:"inputs"`
-		Mentions    struct {
-			Items []sdkPerson `json:"items"`
-		} `json:"mentions"`
-		GroupMentions struct {
-			Items []struct {
-				GroupType string `json:"groupType"`
-			} `json:"items"`
-		} `json:"groupMentions"`
-		Files struct {
-			Items []struct {
-				URL         string `json:"url"`
-				DisplayName string `json:"displayName"`
-				MIMEType    string `json:"mimeType"`
-				FileSize    int64  `json:"fileSize"`
-				Quarantine  string `json:"malwareQuarantineState"`
-			} `json:"items"`
-		} `json:"files"`
-		Links struct {
-			Items []struct {
-				DisplayName string `json:"displayName"`
-				SSLR        struct {
-					Loc string `json:"loc"`
-				} `json:"sslr"`
-			} `json:"items"`
-		} `json:"links"`
-		Reactions []struct {
-			DisplayName string `json:"displayName"`
-			Count       int    `json:"count"`
-		} `json:"reactions"`
-		Participants struct {
-			Items []sdkPerson `json:"items"`
-		} `json:"participants"`
-	} `json:"object"`
-	Target struct {
-		ID   string   `json:"id"`
-		URL  string   `json:"url"`
-		Tags []string `json:"tags"`
-	} `json:"target"`
-	Parent struct {
-		ID   string `json:"id"`
-		Type string `json:"type"`
-	} `json:"parent"`
+// A narrator makes of the SDK's activities the events that webexmsg should have
+// of them, by the protocol's table of verbs: this is where a new event joins,
+// and in ours.go.
+type narrator struct {
+	reactions map[string]*activity // so far: who withdraws one does not say which
 }
 
-type sdkPerson struct {
-	ID           string `json:"id"`
-	EntryUUID    string `json:"entryUUID"`
-	EmailAddress string `json:"emailAddress"`
+func newNarrator() *narrator { return &narrator{reactions: make(map[string]*activity)} }
+
+func (n *narrator) tell(a *activity) []*view {
+	return append(n.events(a), a.view())
 }
 
-// decryptionFailure is what the SDK puts in place of what it cannot decrypt.
-const decryptionFailure = "This message cannot be decrypted"
-
-// event is the event that the activity should be in webexmsg, read off its
-// shape as docs of the protocol have it. "" is none.
-//
-// A new event gets its line here, its fields in view, and its subscription in
-// ours.go.
-func (a *sdkActivity) event() string {
-	switch key := a.Verb + " " + a.Object.ObjectType; {
-	case key == "post comment" && a.Parent.Type != "edit", key == "share content":
-		return "message:created"
-	case key == "post comment", key == "update comment", key == "update content":
-		return "message:updated"
-	case key == "delete activity" && a.Parent.Type != "reaction":
-		return "message:deleted"
-	}
-	return ""
-}
-
-// view takes in everything that an event of webexmsg may say.
-func (a *sdkActivity) view() *view {
-	v := &view{activityID: a.ID, event: a.event()}
-	v.add("verb", a.Verb)
-	v.add("room", a.Target.ID)
-	v.add("roomType", roomType(a.Target.Tags))
-	v.add("person", a.Actor.EntryUUID)
-	v.add("email", a.Actor.EmailAddress)
-	v.add("created", a.Published.UTC().Format(time.RFC3339Nano))
-	if a.event() == "message:deleted" {
+func (n *narrator) events(a *activity) []*view {
+	switch a.Verb + " " + a.Object.ObjectType {
+	case "post comment", "share content":
+		if a.Parent.Type == "edit" {
+			return []*view{a.message("message:updated")}
+		}
+		return []*view{a.message("message:created")}
+	case "update comment", "update content":
+		return []*view{a.message("message:updated")}
+	case "delete activity":
+		if r := n.reactions[a.Object.ID]; r != nil {
+			return []*view{a.reaction("reaction:deleted", r)}
+		}
+		v := a.said("message:deleted")
 		v.add("about", a.Object.ID)
-		return v
+		return []*view{v}
+	case "cardAction submit":
+		v := a.said("attachmentAction:created")
+		v.add("about", a.Parent.ID)
+		v.add("inputs", a.Object.Inputs)
+		return []*view{v}
+	case "add reaction2":
+		n.reactions[a.ID] = a
+		return []*view{a.reaction("reaction:created", a)}
+	case "update reaction2Summary":
+		v := a.happened("reaction:updated")
+		v.add("about", a.Parent.ID)
+		v.add("reaction", a.tally())
+		return []*view{v}
+	case "add person":
+		return []*view{a.membership("membership:created", a.Object.person())}
+	case "leave person":
+		return []*view{a.membership("membership:deleted", a.Object.person())}
+	case "assignModerator person", "unassignModerator person":
+		return []*view{a.membership("membership:updated", a.Object.person())}
+	case "hide conversation":
+		return []*view{a.membership("membership:updated", a.Actor)}
+	case "acknowledge activity":
+		return []*view{a.membership("membership:seen", a.Actor)}
+	case "create conversation":
+		views := []*view{a.roomEvent("room:created")}
+		for _, p := range a.Object.Participants.Items {
+			views = append(views, a.membership("membership:created", p))
+		}
+		return views
+	case "update conversation", "lock conversation", "unlock conversation":
+		return []*view{a.roomEvent("room:updated")}
 	}
-	if v.event == "" {
-		a.describe(v)
-		return v
-	}
+	return nil
+}
+
+func (o *object) person() person {
+	return person{ID: o.ID, EntryUUID: o.EntryUUID, EmailAddress: o.EmailAddress, DisplayName: o.DisplayName, OrgID: o.OrgID}
+}
+
+// happened is what every event says.
+func (a *activity) happened(event string) *view {
+	v := &view{event: event}
+	v.add("room", a.room())
+	v.add("roomType", a.roomType())
+	v.add("created", stamp(a.Published))
+	return v
+}
+
+// said is happened, with who did it.
+func (a *activity) said(event string) *view {
+	v := a.happened(event)
+	v.add("person", a.Actor.EntryUUID)
+	v.add("personEmail", a.Actor.EmailAddress)
+	return v
+}
+
+func (a *activity) message(event string) *view {
+	v := a.happened(event)
+	v.addPerson("person", a.Actor)
 	v.add("text", a.Object.DisplayName)
 	v.add("html", a.Object.Content)
 	parent := a.Parent.ID
 	if parent == "" && a.Verb == "update" {
-		parent = a.Object.ID // an update names what it changes as its object
+		parent = a.Object.ID
 	}
 	v.add("parent", parent)
-	var mentions, groups, files []string
-	for _, p := range a.Object.Mentions.Items {
-		mentions = append(mentions, p.ID)
-	}
-	for _, g := range a.Object.GroupMentions.Items {
-		groups = append(groups, g.GroupType)
-	}
-	for _, f := range a.Object.Files.Items {
-		files = append(files, describeFile(f.DisplayName, f.MIMEType, f.FileSize, f.URL))
-	}
-	v.add("mentions", mentions)
-	v.add("groups", groups)
-	v.add("files", files)
-	v.also("cards", a.Object.Cards)
-	v.also("links", a.links())
+	v.add("mentions", a.mentions())
+	v.add("groups", a.groups())
+	v.add("files", a.files())
+	v.add("links", a.links())
+	v.add("cards", a.Object.Cards)
 	return v
 }
 
-// describe is for what is no event of webexmsg yet: only the SDK judges it.
-func (a *sdkActivity) describe(v *view) {
-	v.also("parent", a.Parent.ID)
-	switch a.Object.ObjectType {
-	case "person":
-		v.also("subject", a.Object.EntryUUID)
-	case "conversation":
-		v.also("title", a.Object.DisplayName)
-		var members []string
-		for _, p := range a.Object.Participants.Items {
-			members = append(members, p.EntryUUID)
-		}
-		v.also("members", members)
-	case "reaction2":
-		v.also("reaction", a.Object.DisplayName)
-	case "reaction2Summary":
-		var tally []string
-		for _, r := range a.Object.Reactions {
-			tally = append(tally, fmt.Sprintf("%s×%d", r.DisplayName, r.Count))
-		}
-		v.also("reaction", tally)
-	case "submit":
-		v.also("inputs", encode(a.Object.Inputs))
-	case "activity":
-		v.also("about", a.Object.ID)
-	}
+// reaction is the adding of the reaction r, or its end.
+func (a *activity) reaction(event string, r *activity) *view {
+	v := a.happened(event)
+	v.addPerson("person", a.Actor)
+	v.add("about", r.Parent.ID)
+	v.add("reaction", r.Object.DisplayName)
+	v.add("reactionID", r.ID)
+	return v
 }
 
-func (a *sdkActivity) links() []string {
-	var list []string
-	for _, l := range a.Object.Links.Items {
-		list = append(list, l.DisplayName+" at "+l.SSLR.Loc)
+func (a *activity) membership(event string, of person) *view {
+	v := a.happened(event)
+	v.add("action", a.Verb)
+	v.addPerson("subject", of)
+	v.addPerson("actor", a.Actor)
+	if event == "membership:seen" {
+		v.add("about", a.Object.ID)
 	}
-	return list
+	return v
 }
 
-func describeFile(name, mimeType string, size int64, url string) string {
-	return fmt.Sprintf("%s (%s, %d bytes) at %s", name, mimeType, size, url)
-}
-
-func roomType(tags []string) string {
-	for _, tag := range tags {
-		if tag == "ONE_ON_ONE" {
-			return "direct"
-		}
-	}
-	return "group"
-}
-
-// encode is v as JSON, for comparisons of what has no order.
-func encode(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
+func (a *activity) roomEvent(event string) *view {
+	v := a.happened(event)
+	v.add("action", a.Verb)
+	v.addPerson("actor", a.Actor)
+	v.add("title", a.Object.DisplayName)
+	return v
 }

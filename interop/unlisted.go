@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/webexmsg/webexmsg/webexmsgtest"
@@ -14,6 +15,7 @@ import (
 type call struct {
 	function string
 	args     []any
+	refusal  string // what the SDK may make of a well-formed answer instead of a result
 }
 
 // unlisted lets the SDK do what the cloud was not built for. Each must get a
@@ -25,60 +27,65 @@ func (w *world) unlisted(ctx context.Context) {
 	room := map[string]any{"id": w.direct.ID, "url": w.direct.URL()}
 	typing := map[string]any{"typing": true}
 	calls := []call{
-		{"internal.conversation.updateTypingStatus", []any{room, typing}},
-		{"internal.conversation.list", nil},
-		{"internal.conversation.list", []any{map[string]any{"summary": true}}},
-		{"internal.conversation.paginate", nil},
-		{"internal.conversation.listLeft", nil},
-		{"internal.conversation.listMentions", []any{map[string]any{"sinceDate": 0}}},
-		{"internal.conversation.get", []any{room, map[string]any{"includeParticipants": true, "activitiesLimit": 10}}},
-		{"internal.conversation.get", []any{map[string]any{"user": w.Bot().ID}}},
-		{"internal.conversation.get", []any{map[string]any{"user": w.bob.Email}}},
-		{"internal.conversation.listParentActivityIds", []any{w.direct.URL(), map[string]any{"activityType": "reply"}}},
-		{"internal.conversation.bulkActivitiesFetch", []any{[]string{w.URL() + "/conversation/api/v1/activities/none"}}},
-		{"internal.conversation.favorite", []any{room}},
-		{"internal.conversation.muteMessages", []any{room}},
-		{"internal.conversation.ignore", []any{room}},
-		{"internal.user.get", nil},
-		{"internal.user.asUUID", []any{w.carol.Email}},
-		{"internal.user.asUUID", []any{"nobody@example.com"}},
-		{"internal.device.refresh", nil},
-		{"people.get", []any{"me"}},
-		{"people.get", []any{w.bob.RESTID()}},
-		{"people.list", []any{map[string]any{"email": w.bob.Email}}},
-		{"people.list", []any{map[string]any{"displayName": "Bo"}}},
-		{"people.list", []any{[]string{w.bob.RESTID(), w.carol.RESTID()}}},
-		{"rooms.list", []any{map[string]any{"max": 5}}},
-		{"rooms.get", []any{w.direct.RESTID()}},
-		{"rooms.create", []any{map[string]any{"title": "By REST"}}},
-		{"rooms.update", []any{map[string]any{"id": w.group.RESTID(), "title": "By REST"}}},
-		{"rooms.remove", []any{w.group.RESTID()}},
-		{"rooms.listWithReadStatus", nil},
-		{"rooms.getWithReadStatus", []any{w.direct.RESTID()}},
-		{"memberships.list", []any{map[string]any{"roomId": w.group.RESTID()}}},
-		{"memberships.listWithReadStatus", []any{map[string]any{"roomId": w.group.RESTID()}}},
-		{"memberships.create", []any{map[string]any{"roomId": w.group.RESTID(), "personEmail": w.carol.Email}}},
-		{"messages.list", []any{map[string]any{"roomId": w.direct.RESTID()}}},
-		{"messages.get", []any{"none"}},
-		{"messages.create", []any{map[string]any{"roomId": w.direct.RESTID(), "files": []any{sdkFile("a.txt", "text/plain", []byte("a"))}}}},
-		{"attachmentActions.get", []any{"none"}},
-		{"internal.encryption.kms.createUnboundKeys", []any{map[string]any{"count": 2}}},
-		{"internal.encryption.kms.fetchKey", []any{map[string]any{"uri": "kms://kms.example.com/keys/none"}}},
-		{"internal.encryption.kms.listAuthorizations", []any{map[string]any{"kroUri": "kms://kms.example.com/resources/none"}}},
-		{"internal.encryption.kms.fetchPublicKey", []any{map[string]any{"assignedOrgId": w.alice.OrgID}}},
-		{"internal.feature.setFeature", []any{"developer", "some-feature", true}},
-		{"request", []any{map[string]any{"service": "conversation", "resource": "no/such/thing"}}},
-		{"request", []any{map[string]any{"service": "hydra", "resource": "webhooks"}}},
-		{"request", []any{map[string]any{"method": "POST", "service": "wdm", "resource": "no/such/thing", "body": map[string]any{}}}},
+		{function: "internal.conversation.updateTypingStatus", args: []any{room, typing}},
+		{function: "internal.conversation.list"},
+		{function: "internal.conversation.list", args: []any{map[string]any{"summary": true}}},
+		{function: "internal.conversation.paginate"},
+		{function: "internal.conversation.listLeft"},
+		{function: "internal.conversation.listMentions", args: []any{map[string]any{"sinceDate": 0}}},
+		{function: "internal.conversation.get", args: []any{room, map[string]any{"includeParticipants": true, "activitiesLimit": 10}}},
+		{function: "internal.conversation.get", args: []any{map[string]any{"user": w.Bot().ID}}},
+		{function: "internal.conversation.get", args: []any{map[string]any{"user": w.bob.Email}}},
+		{function: "internal.conversation.listParentActivityIds", args: []any{w.direct.URL(), map[string]any{"activityType": "reply"}}},
+		{function: "internal.conversation.bulkActivitiesFetch", args: []any{[]string{w.URL() + "/conversation/api/v1/activities/none"}}},
+		{function: "internal.conversation.favorite", args: []any{room}},
+		{function: "internal.conversation.muteMessages", args: []any{room}},
+		{function: "internal.conversation.ignore", args: []any{room}},
+		{function: "internal.user.get"},
+		{function: "internal.user.asUUID", args: []any{w.carol.Email}},
+		{function: "internal.user.asUUID", args: []any{"nobody@example.com"}, refusal: `"userExists":false`},
+		{function: "internal.device.refresh"},
+		{function: "people.get", args: []any{"me"}},
+		{function: "people.get", args: []any{w.bob.RESTID()}},
+		{function: "people.list", args: []any{map[string]any{"email": w.bob.Email}}},
+		{function: "people.list", args: []any{map[string]any{"displayName": "Bo"}}},
+		{function: "people.list", args: []any{[]string{w.bob.RESTID(), w.carol.RESTID()}}},
+		{function: "rooms.list", args: []any{map[string]any{"max": 5}}},
+		{function: "rooms.get", args: []any{w.direct.RESTID()}},
+		{function: "rooms.create", args: []any{map[string]any{"title": "By REST"}}},
+		{function: "rooms.update", args: []any{map[string]any{"id": w.group.RESTID(), "title": "By REST"}}},
+		{function: "rooms.remove", args: []any{w.group.RESTID()}},
+		{function: "rooms.listWithReadStatus"},
+		{function: "rooms.getWithReadStatus", args: []any{w.direct.RESTID()}},
+		{function: "memberships.list", args: []any{map[string]any{"roomId": w.group.RESTID()}}},
+		{function: "memberships.listWithReadStatus", args: []any{map[string]any{"roomId": w.group.RESTID()}}},
+		{function: "memberships.create", args: []any{map[string]any{"roomId": w.group.RESTID(), "personEmail": w.carol.Email}}},
+		{function: "messages.list", args: []any{map[string]any{"roomId": w.direct.RESTID()}}},
+		{function: "messages.get", args: []any{"none"}},
+		{function: "messages.create", args: []any{map[string]any{"roomId": w.direct.RESTID(), "files": []any{sdkFile("a.txt", "text/plain", []byte("a"))}}}},
+		{function: "attachmentActions.get", args: []any{"none"}},
+		{function: "internal.encryption.kms.createUnboundKeys", args: []any{map[string]any{"count": 2}}},
+		{function: "internal.encryption.kms.fetchKey", args: []any{map[string]any{"uri": "kms://kms.example.com/keys/none"}}},
+		{function: "internal.encryption.kms.listAuthorizations", args: []any{map[string]any{"kroUri": "kms://kms.example.com/resources/none"}}},
+		{function: "internal.encryption.kms.fetchPublicKey", args: []any{map[string]any{"assignedOrgId": w.alice.OrgID}}},
+		{function: "internal.feature.setFeature", args: []any{"developer", "some-feature", true}, refusal: "'feature' is not a known service"},
+		{function: "request", args: []any{map[string]any{"service": "conversation", "resource": "no/such/thing"}}},
+		{function: "request", args: []any{map[string]any{"service": "hydra", "resource": "webhooks"}}},
+		{function: "request", args: []any{map[string]any{"method": "POST", "service": "wdm", "resource": "no/such/thing", "body": map[string]any{}}}},
 	}
 	for _, c := range calls {
 		ctx, cancel := context.WithTimeoutCause(ctx, most, fmt.Errorf("it hangs: no answer in %v", most))
+		w.sender.Complaints()
 		err := w.sender.Call(ctx, nil, c.function, c.args...)
 		cancel()
 		answer := "a result"
 		var refusal *sdkError
-		if errors.As(err, &refusal) && clean(refusal.Status) {
+		switch {
+		case !errors.As(err, &refusal):
+		case clean(refusal.Status):
 			answer, err = fmt.Sprint("a clean ", refusal.Status), nil
+		case c.refusal != "" && strings.Contains(refusal.Message, c.refusal):
+			answer, err = c.refusal, nil
 		}
 		w.report.check(c.function, w.explain(err, w.sender), "SDK:  "+answer)
 	}

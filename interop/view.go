@@ -1,46 +1,37 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/webexmsg/webexmsg"
 )
 
-// A view is what one side made of an activity: the event that it is, and what
-// the event says. Both sides are brought into this form to be compared.
+// A view is an event as one side has it. Both sides' are brought into this
+// form, to be compared.
 type view struct {
-	activityID string
-	sequence   int    // of the SDK's frame: the order in which Mercury sent it
-	event      string // its name in webexmsg; "" for what is no event there
-	fields     []field
-	more       []field // what the other side's events have no place for
+	event  string // its name in webexmsg
+	fields []field
 }
 
 type field struct{ name, value string }
 
-// add adds a field for comparison. What is empty is left out, so that "absent"
-// and "empty" are the same.
-func (v *view) add(name string, value any) { v.fields = appendField(v.fields, name, value) }
-
-// also adds a field that only one side has.
-func (v *view) also(name string, value any) { v.more = appendField(v.more, name, value) }
-
-func appendField(list []field, name string, value any) []field {
+// add adds a field. What is empty is left out, so that "absent" and "empty" are
+// the same.
+func (v *view) add(name string, value any) {
 	text := fmt.Sprint(value)
-	if several, ok := value.([]string); ok {
-		text = strings.Join(several, ", ")
+	if list, ok := value.([]string); ok {
+		text = strings.Join(list, ", ")
 	}
-	if text == "" {
-		return list
+	if text != "" {
+		v.fields = append(v.fields, field{name, text})
 	}
-	return append(list, field{name, text})
 }
 
 func (v *view) get(name string) string {
-	if name == "event" {
-		return v.event
-	}
-	for _, f := range slices.Concat(v.fields, v.more) {
+	for _, f := range v.fields {
 		if f.name == name {
 			return f.value
 		}
@@ -48,13 +39,12 @@ func (v *view) get(name string) string {
 	return ""
 }
 
-// String is a line for the report: the event and what was said.
+// String is a line for the report: the event, and what is worth reading of it.
 func (v *view) String() string {
-	parts := []string{v.get("verb")}
-	if v.event != "" {
-		parts = append(parts, v.event)
-	}
-	for _, name := range []string{"text", "html", "files", "cards", "inputs", "reaction", "mentions", "groups", "subject", "title", "about"} {
+	parts := []string{v.event}
+	for _, name := range []string{
+		"action", "verb", "object", "text", "html", "title", "reaction", "inputs", "files", "links", "cards", "mentions", "groups", "subject",
+	} {
 		if value := v.get(name); value != "" {
 			parts = append(parts, fmt.Sprintf("%s=%q", name, shorten(value)))
 		}
@@ -63,31 +53,95 @@ func (v *view) String() string {
 }
 
 func shorten(s string) string {
-	const most = 90
-	if len(s) <= most {
-		return s
+	const most = 70
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most]) + "…"
 	}
-	return s[:most] + "…"
+	return s
 }
 
-// differences compares the SDK's view with ours, field by field.
-func differences(theirs, ours *view) []string {
+// An account is all that one side says of one activity: the events that it is,
+// in order, of which the last is always "activity".
+type account struct {
+	activityID string
+	sequence   int // of the SDK's frame; 0 in ours
+	views      []*view
+	files      []webexmsg.File // of our message, to be opened
+}
+
+// event returns the view of that event, an empty one if there is none.
+func (a *account) event(name string) *view {
+	for _, v := range a.views {
+		if v.event == name {
+			return v
+		}
+	}
+	return &view{event: name}
+}
+
+// whole is the activity itself.
+func (a *account) whole() *view { return a.event("activity") }
+
+func (a *account) lines(side string) []string {
+	var lines []string
+	for _, v := range a.views {
+		if v.event != "activity" || len(a.views) == 1 {
+			lines = append(lines, side+v.String())
+		}
+	}
+	return lines
+}
+
+func (a *account) size() int {
+	n := 0
+	for _, v := range a.views {
+		n += len(v.fields)
+	}
+	return n
+}
+
+// compare compares the SDK's account with the other side's, event by event and
+// field by field.
+func compare(theirs, others *account, side string) []string {
 	var list []string
 	differ := func(name, a, b string) {
 		if a != b {
-			list = append(list, fmt.Sprintf("%s: SDK %q, ours %q", name, a, b))
+			list = append(list, fmt.Sprintf("%s: SDK %q, %s %q", name, a, side, b))
 		}
 	}
-	differ("activity", theirs.activityID, ours.activityID)
-	differ("event", theirs.event, ours.event)
-	names := make([]string, 0, len(theirs.fields)+len(ours.fields))
-	for _, f := range slices.Concat(theirs.fields, ours.fields) {
-		if !slices.Contains(names, f.name) {
-			names = append(names, f.name)
-		}
+	differ("activity", theirs.activityID, others.activityID)
+	differ("events", strings.Join(theirs.events(), " "), strings.Join(others.events(), " "))
+	if len(list) > 0 {
+		return list
 	}
-	for _, name := range names {
-		differ(name, theirs.get(name), ours.get(name))
+	for i, v := range theirs.views {
+		other := others.views[i]
+		var names []string
+		for _, f := range slices.Concat(v.fields, other.fields) {
+			if !slices.Contains(names, f.name) {
+				names = append(names, f.name)
+			}
+		}
+		for _, name := range names {
+			differ(v.event+" "+name, v.get(name), other.get(name))
+		}
 	}
 	return list
+}
+
+func (a *account) events() []string {
+	var names []string
+	for _, v := range a.views {
+		names = append(names, v.event)
+	}
+	return names
+}
+
+// encode is v as JSON with its members in order.
+func encode(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
 }

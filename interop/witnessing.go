@@ -66,24 +66,24 @@ func (w *world) witnessing(ctx context.Context) {
 // compareStreams compares all that both sides have seen since the beginning:
 // what, and in which order.
 func (w *world) compareStreams() {
-	compared := func(v *view) bool { return subscriptions[v.event] != nil }
-	theirs, ours := w.theirs.all(compared), w.ours.all(compared)
+	theirs, ours := w.theirs.all(), w.ours.all()
 	var problems []string
 	if len(theirs) != len(ours) {
-		problems = append(problems, fmt.Sprintf("the SDK saw %d events, our Handler %d", len(theirs), len(ours)))
+		problems = append(problems, fmt.Sprintf("the SDK saw %d activities, our Handler %d", len(theirs), len(ours)))
 	}
 	fields := 0
 	for i := range min(len(theirs), len(ours)) {
-		fields += len(theirs[i].fields)
-		for _, d := range differences(theirs[i], ours[i]) {
-			problems = append(problems, fmt.Sprintf("event %d: %s", i, d))
+		fields += theirs[i].size()
+		for _, d := range compare(theirs[i], ours[i], "ours") {
+			problems = append(problems, fmt.Sprintf("activity %d: %s", i, d))
 		}
 		if len(problems) > 10 {
 			problems = append(problems, "…")
 			break
 		}
 	}
-	w.report.check(fmt.Sprintf("all %d events are the same, field by field (%d fields), in the same order", len(theirs), fields), joined(problems))
+	name := fmt.Sprintf("all %d activities are the same, field by field (%d fields), in the same order", len(theirs), fields)
+	w.report.check(name, joined(problems))
 
 	err := errors.Join(w.theirs.unexplained(), w.ours.unexplained())
 	w.report.check("nobody has reported any other error", err)

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/webexmsg/webexmsg"
@@ -35,14 +35,13 @@ type world struct {
 	sender, witness *sdk
 	handler         *webexmsg.Handler
 
-	theirs *stream // what the witness saw
-	ours   *stream // what the Handler delivered
-	public *stream // the witness's public events, as "messages:created"
+	theirs, ours *stream    // what the witness and the Handler have told
+	public, ids  *publicIDs // the ids in the SDK's public events, and in ours
 }
 
 // newWorld starts the cloud and the Node processes, which connect later.
 func newWorld(ctx context.Context, dir string, r *report) (w *world, err error) {
-	w = &world{report: r, theirs: newStream(), ours: newStream(), public: newStream()}
+	w = &world{report: r, theirs: newStream(), ours: newStream(), public: newPublicIDs(), ids: newPublicIDs()}
 	defer func() {
 		if err != nil {
 			w.Close()
@@ -87,35 +86,35 @@ func (w *world) Close() {
 
 // follow fills the streams from what the witness tells.
 func (w *world) follow(s *sdk) {
+	narrator := newNarrator()
 	for e := range s.events {
 		switch e.Name {
 		case "activity":
 			var told struct {
 				SequenceNumber int
-				Activity       sdkActivity
+				Activity       activity
 			}
 			if err := json.Unmarshal(e.Data, &told); err != nil {
 				w.theirs.fail("", fmt.Errorf("an activity of the SDK cannot be read: %w", err))
 				continue
 			}
-			v := told.Activity.view()
-			v.sequence = told.SequenceNumber
-			if strings.Contains(encode(told.Activity), decryptionFailure) {
-				w.theirs.fail(v.activityID, errors.New("the SDK cannot decrypt it"))
+			if bytes.Contains(e.Data, []byte(decryptionFailure)) {
+				w.theirs.fail(told.Activity.ID, fmt.Errorf("the SDK cannot decrypt activity %s", told.Activity.ID))
 				continue
 			}
-			w.theirs.add(v)
+			w.theirs.add(&account{
+				activityID: told.Activity.ID,
+				sequence:   told.SequenceNumber,
+				views:      narrator.tell(&told.Activity),
+			})
 		case "public":
-			var told struct {
-				Plugin, Name string
-				Data         struct{ Data struct{ ID string } }
-			}
-			if json.Unmarshal(e.Data, &told) == nil {
-				w.public.add(&view{activityID: told.Data.Data.ID, event: told.Plugin + ":" + told.Name})
-			}
+			w.public.addSDK(e.Data)
 		}
 	}
 }
+
+// decryptionFailure is what the SDK puts in place of what it cannot decrypt.
+const decryptionFailure = "This message cannot be decrypted"
 
 // connect connects everybody and reports it; false means that there is no point
 // in going on.
@@ -138,7 +137,7 @@ func (w *world) connectHandler(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var err error
-	w.handler, err = connectHandler(ctx, w.cloud, w.ours)
+	w.handler, err = connectHandler(ctx, w.cloud, w.ours, w.ids)
 	return w.report.check("our Handler connects", err)
 }
 

@@ -23,6 +23,7 @@ type activity struct {
 	mentions   []*Person   // people that it mentions
 	mentionAll bool        // it mentions everybody
 	refers     *activity   // the message that it is about; nil if it stands alone
+	edits      *activity   // the message of which it is an edit
 	subject    *Person     // whom a membership activity is about
 	files      []*fileInfo // what it shares
 	rest       *restMessage

@@ -10,12 +10,16 @@ var services = map[string]string{
 	"encryption":   encryptionPath,
 	"conversation": conversationPath,
 	"hydra":        apiPath,
+	"files":        filesPath,
+	"metrics":      metricsPath,
 }
 
 func (s *Server) catalogRoutes(handle routeFunc) {
 	handle("GET "+catalogPath+"/catalog", CatalogEndpoint, authenticated, (*exchange).catalog)
 	// What Cisco's SDK asks before it shows its token.
 	handle("GET "+catalogPath+"/limited/catalog", CatalogEndpoint, public, (*exchange).catalog)
+	// What it tells about itself goes nowhere.
+	handle("POST "+metricsPath+"/{kind}", MetricsEndpoint, public, func(x *exchange) { x.json(http.StatusOK, map[string]any{}) })
 }
 
 func (x *exchange) catalog() {

@@ -40,7 +40,7 @@ type scr struct {
 	IV  string `json:"iv"`
 	AAD string `json:"aad"`
 	Loc string `json:"loc"`
-	Tag string `json:"tag"`
+	Tag string `json:"tag,omitempty"`
 }
 
 // storedFile is what the file service has: ciphertext without its tag.
@@ -69,20 +69,30 @@ func (s *Server) sealFiles(r *Room, files []File) []*fileInfo {
 }
 
 func (s *Server) storeFile(r *Room, content []byte) scr {
-	b64 := base64.RawURLEncoding.EncodeToString
 	id := uuid.NewString()
-	key, iv, aad := randomBytes(32), randomBytes(12), timestamp(time.Now())
-	sealed := newGCM(key).Seal(make([]byte, 0, len(content)+16), iv, content, []byte(aad))
-	tag := sealed[len(content):]
+	c := newSCR(s.URL() + filesPath + "/" + id)
+	key, iv := must(base64url.DecodeString(c.Key)), must(base64url.DecodeString(c.IV))
+	sealed := newGCM(key).Seal(make([]byte, 0, len(content)+16), iv, content, []byte(c.AAD))
+	c.Tag = base64url.EncodeToString(sealed[len(content):])
 
 	s.mu.Lock()
 	s.files[id] = &storedFile{room: r, ciphertext: sealed[:len(content)]}
 	s.mu.Unlock()
+	return c
+}
+
+// newSCR makes what is to open something at loc, by a new key.
+func newSCR(loc string) scr {
 	return scr{
-		Enc: "A256GCM", Key: b64(key), IV: b64(iv), AAD: aad,
-		Loc: s.URL() + filesPath + "/" + id, Tag: b64(tag),
+		Enc: "A256GCM",
+		Key: base64url.EncodeToString(randomBytes(32)),
+		IV:  base64url.EncodeToString(randomBytes(12)),
+		AAD: timestamp(time.Now()),
+		Loc: loc,
 	}
 }
+
+var base64url = base64.RawURLEncoding
 
 func (c scr) json() string { return string(must(json.Marshal(c))) }
 

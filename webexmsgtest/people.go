@@ -165,16 +165,41 @@ func (s *Server) peopleRoutes(handle routeFunc) {
 		}
 		x.json(http.StatusOK, p.rest())
 	})
-	handle("GET "+apiPath+"/people", RESTEndpoint, authenticated, func(x *exchange) {
-		x.s.mu.Lock()
-		p := x.s.personByEmail(x.r.FormValue("email"))
-		x.s.mu.Unlock()
-		items := []any{}
-		if p != nil {
-			items = append(items, p.rest())
+	for _, path := range []string{"/people", "/people/{$}"} {
+		handle("GET "+apiPath+path, RESTEndpoint, authenticated, (*exchange).listPeople)
+	}
+}
+
+// listPeople answers with the people of an email address, of the beginning of
+// a name, or of a list of ids.
+func (x *exchange) listPeople() {
+	var found []*Person
+	missing := []string{}
+	x.s.mu.Lock()
+	switch email, name, ids := x.r.FormValue("email"), x.r.FormValue("displayName"), x.r.FormValue("id"); {
+	case email != "":
+		found = append(found, x.s.personByEmail(email))
+	case name != "":
+		for _, p := range x.s.people {
+			if strings.HasPrefix(strings.ToLower(p.DisplayName), strings.ToLower(name)) {
+				found = append(found, p)
+			}
 		}
-		x.json(http.StatusOK, map[string]any{"items": items})
-	})
+	case ids != "":
+		for _, id := range strings.Split(ids, ",") {
+			p := x.s.people[bareID("PEOPLE", id)]
+			if p == nil {
+				missing = append(missing, id)
+			}
+			found = append(found, p)
+		}
+	}
+	x.s.mu.Unlock()
+	items := []any{}
+	for _, p := range without(found, nil) {
+		items = append(items, p.rest())
+	}
+	x.json(http.StatusOK, map[string]any{"items": items, "notFoundIds": missing})
 }
 
 func (p *Person) rest() map[string]any {

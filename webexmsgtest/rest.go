@@ -164,6 +164,9 @@ const cardType = "application/vnd.microsoft.card.adaptive"
 // may see it, or nil. It needs s.mu.
 func (x *exchange) restActivity(kind, id string) *activity {
 	a := x.s.activities[bareID(kind, id)]
+	if a != nil && a.edits != nil {
+		a = a.edits // Cisco's SDK asks for an edit as for a new message
+	}
 	if a == nil || a.rest == nil || !a.room.has(x.person) || (a.verb == "cardAction") != (kind == "ATTACHMENT_ACTION") {
 		return nil
 	}

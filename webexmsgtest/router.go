@@ -15,6 +15,7 @@ const (
 	mercuryPath      = "/mercury/api/v1"
 	encryptionPath   = "/encryption/api/v1"
 	conversationPath = "/conversation/api/v1"
+	metricsPath      = "/metrics/api/v1"
 	apiPath          = "/v1"
 
 	maxBody = 256 << 20 // bytes of a request
@@ -41,6 +42,7 @@ const (
 	ActivitiesEndpoint    Endpoint = "activities"    // conversation service: GET activities
 	SenderEndpoint        Endpoint = "sender"        // conversation service: what only clients that post need
 	FilesEndpoint         Endpoint = "files"         // files: download addresses, downloads, uploads
+	MetricsEndpoint       Endpoint = "metrics"       // what clients tell about themselves
 	unknownEndpoint       Endpoint = "unknown"
 )
 

@@ -15,14 +15,20 @@ import (
 
 func (s *Server) senderRoutes(handle routeFunc) {
 	sender := func(pattern string, f func(*exchange)) { handle(pattern, SenderEndpoint, authenticated, f) }
-	sender("POST "+conversationPath+"/activities", (*exchange).postActivity)
-	sender("POST "+conversationPath+"/content", (*exchange).postActivity)
+	const one = conversationPath + "/conversations/{id}"
+	for _, at := range []string{conversationPath, one} {
+		sender("POST "+at+"/activities", (*exchange).postActivity)
+		sender("POST "+at+"/content", (*exchange).postActivity)
+	}
 	sender("POST "+conversationPath+"/conversations", (*exchange).createConversation)
-	sender("PUT "+conversationPath+"/conversations/{id}/space", func(x *exchange) {
-		x.withRoom(x.r.PathValue("id"), func(*Room) map[string]any {
-			return map[string]any{"spaceUrl": x.s.URL() + filesPath}
-		})
+	for _, space := range []string{"/space", "/space/hidden"} { // for files, for thumbnails
+		sender("PUT "+one+space, (*exchange).space)
+	}
+	sender("POST "+one+"/status/typing", func(x *exchange) {
+		x.withRoom(x.r.PathValue("id"), func(*Room) map[string]any { return map[string]any{} })
 	})
+	sender("POST "+conversationPath+"/users", (*exchange).lookUpUsers)
+	sender("GET "+conversationPath+"/users", func(x *exchange) { x.json(http.StatusOK, x.person.user()) })
 	handle("POST "+filesPath+"/upload_sessions", FilesEndpoint, authenticated, (*exchange).createUpload)
 	handle("PUT "+filesPath+"/{id}", FilesEndpoint, public, (*exchange).upload)
 	handle("POST "+filesPath+"/{id}/finish", FilesEndpoint, authenticated, func(x *exchange) {
@@ -39,7 +45,8 @@ type postedActivity struct {
 		ID string `json:"id"`
 	} `json:"target"`
 	Parent struct {
-		ID string `json:"id"`
+		ID   string `json:"id"`
+		Type string `json:"type"`
 	} `json:"parent"`
 	Object struct {
 		ID            string `json:"id"`
@@ -68,6 +75,9 @@ func (x *exchange) postActivity() {
 	var members map[string]any
 	if !x.decode(&posted) || !x.decode(&members) {
 		return
+	}
+	if id := x.r.PathValue("id"); id != "" {
+		posted.Target.ID = id
 	}
 	s, p := x.s, x.person
 	s.mu.Lock()
@@ -173,6 +183,10 @@ func (s *Server) readMessage(a *activity, r *Room, posted *postedActivity) {
 	}
 	switch o.ObjectType {
 	case "comment", "content":
+		if posted.Parent.Type == "edit" {
+			a.edit(m.text, m.html)
+			return
+		}
 		m.parentID = posted.Parent.ID
 		a.rest = m
 	case "submit":
@@ -294,30 +308,4 @@ func (x *exchange) conversationWith() {
 		return
 	}
 	x.json(http.StatusOK, answer)
-}
-
-func (x *exchange) createUpload() {
-	id := uuid.NewString()
-	x.s.mu.Lock()
-	x.s.files[id] = &storedFile{uploader: x.person}
-	x.s.mu.Unlock()
-	address := x.s.URL() + filesPath + "/" + id
-	x.json(http.StatusOK, map[string]any{"uploadUrl": address, "finishUploadUrl": address + "/finish"})
-}
-
-// upload takes the ciphertext. It needs no token: the address itself is the
-// secret, as it is with the stores that Webex uses.
-func (x *exchange) upload() {
-	x.s.mu.Lock()
-	f := x.s.files[x.r.PathValue("id")]
-	fresh := f != nil && f.ciphertext == nil
-	if fresh {
-		f.ciphertext = x.body
-	}
-	x.s.mu.Unlock()
-	if !fresh {
-		x.fail(http.StatusNotFound, "no such upload")
-		return
-	}
-	x.noContent(http.StatusOK)
 }

@@ -92,15 +92,22 @@ func (p *Person) edit(verb string, r *Room, messageID string, m Message) string 
 	m = m.complete()
 	a := &activity{verb: verb, message: true, mentions: m.Mentions, mentionAll: m.MentionAll}
 	return p.do(r, a, messageID, func() map[string]any {
-		if a.refers != nil && a.refers.rest != nil {
-			a.refers.rest.text, a.refers.rest.html = m.Text, m.HTML
-		}
+		a.edit(m.Text, m.HTML)
 		return map[string]any{
 			"parent":           map[string]any{"id": messageID, "type": "edit"},
 			"object":           p.s.comment(r, m),
 			"encryptionKeyUrl": r.key.uri,
 		}
 	})
+}
+
+// edit makes a the edit of what it refers to, which from now on is that text in
+// the REST API. It needs s.mu.
+func (a *activity) edit(text, html string) {
+	if a.refers != nil && a.refers.rest != nil {
+		a.edits = a.refers
+		a.edits.rest.text, a.edits.rest.html = text, html
+	}
 }
 
 // Delete removes a message. What the conversation service keeps in its place
@@ -321,7 +328,7 @@ func (s *Server) linkItems(r *Room, links []Link) []any {
 		items = append(items, map[string]any{
 			"objectType":  "link",
 			"displayName": s.seal(r, l.Title),
-			"sslr":        map[string]any{"loc": s.seal(r, l.URL)},
+			"sslr":        s.seal(r, newSCR(l.URL).json()),
 			"href":        s.seal(r, l.URL),
 			"published":   timestamp(time.Now()),
 		})

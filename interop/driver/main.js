@@ -20,8 +20,15 @@ const output = process.stdout.write.bind(process.stdout);
 const send = (message) => output(`${stringify(message)}\n`);
 const emit = (event, data) => send({event, data});
 
-// Whatever else writes to standard output would break the protocol.
-process.stdout.write = process.stderr.write.bind(process.stderr);
+// Whatever else writes to standard output would break the protocol: the SDK
+// does, before it has its logger.
+process.stdout.write = (chunk, encoding, done) => {
+  const callback = typeof encoding === 'function' ? encoding : done;
+  if (callback) {
+    process.nextTick(callback);
+  }
+  return true;
+};
 
 const complain = (level, args) => emit('complaint', {level, text: args.map(describe).join(' ')});
 process.on('unhandledRejection', (reason) => complain('unhandled', [reason]));

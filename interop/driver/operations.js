@@ -1,5 +1,7 @@
 'use strict';
 
+const {ShareActivity} = require('@webex/internal-plugin-conversation');
+
 // What the SDK has no single function for.
 
 // The SDK's public events, by the plugin that fires them.
@@ -40,6 +42,14 @@ async function disconnect({webex}) {
   await webex.internal.device.unregister();
 }
 
+// Shares files with a text, as clients do it: conversation.share takes no text.
+async function share({webex}, conversation, text, files) {
+  const activity = ShareActivity.create(conversation, null, webex);
+  files.forEach((file) => activity.add(file));
+  activity.object = {displayName: text};
+  return webex.internal.conversation.share(conversation, activity);
+}
+
 // The content of a file of an activity that came decrypted. It is fetched by
 // the activity's id, since what opens it cannot leave the SDK.
 async function download({webex}, conversationUrl, activityId, index) {
@@ -69,4 +79,4 @@ async function request({webex}, options) {
   return {statusCode, body};
 }
 
-module.exports = {connect, disconnect, download, listen, request, withholdAcks};
+module.exports = {connect, disconnect, download, listen, request, share, withholdAcks};
