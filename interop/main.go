@@ -39,15 +39,19 @@ func run(ctx context.Context, dir, sabotage string) (bool, error) {
 		return false, err
 	}
 	r := &report{out: os.Stdout}
-	if err := suite(ctx, dir, r, fault); err != nil {
+	if err := inWorld(ctx, dir, r, fault, true, (*world).everything); err != nil {
 		return false, err
+	}
+	if sabotage == "" {
+		sabotageAll(ctx, dir, r)
 	}
 	return r.finish(), nil
 }
 
-// suite runs everything in one world, with the fault in it.
-func suite(ctx context.Context, dir string, r *report, f fault) error {
-	w, err := newWorld(ctx, dir, r)
+// inWorld runs part of the suite in a world of its own, with the fault in it,
+// and with a sender if sending.
+func inWorld(ctx context.Context, dir string, r *report, f fault, sending bool, part func(*world, context.Context)) error {
+	w, err := newWorld(ctx, dir, r, sending)
 	if err != nil {
 		return err
 	}
@@ -63,11 +67,17 @@ func suite(ctx context.Context, dir string, r *report, f fault) error {
 			return err
 		}
 	}
-	r.section("Listening: people of the simulated cloud act, the SDK and our Handler listen")
+	part(w, ctx)
+	return nil
+}
+
+// everything is the whole suite but for connecting.
+func (w *world) everything(ctx context.Context) {
+	w.report.section("Listening: people of the simulated cloud act, the SDK and our Handler listen")
 	for _, op := range listening() {
 		w.perform(ctx, op)
 	}
-	r.section("Sending: Cisco's SDK acts, the SDK and our Handler listen")
+	w.report.section("Sending: Cisco's SDK acts, the SDK and our Handler listen")
 	for _, op := range sending() {
 		w.perform(ctx, op)
 	}
@@ -76,6 +86,6 @@ func suite(ctx context.Context, dir string, r *report, f fault) error {
 	w.history(ctx)
 	w.unlisted(ctx)
 	w.acknowledged(ctx)
+	w.reconnecting(ctx)
 	w.disconnect(ctx)
-	return nil
 }

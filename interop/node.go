@@ -213,9 +213,14 @@ func (s *sdk) Complaints() []string {
 	return complaints
 }
 
+// ignoreEvents is for a client that listens to nothing.
+func (s *sdk) ignoreEvents() {
+	for range s.events {
+	}
+}
+
 // Close ends the process.
 func (s *sdk) Close() {
 	s.in.Close()
-	for range s.events { // until read has seen the end
-	}
+	s.ignoreEvents() // until read has seen the end
 }

@@ -32,7 +32,9 @@ func (w *world) perform(ctx context.Context, op operation) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("waited "+patience.String()))
 	defer cancel()
 	w.witness.Complaints() // what went before explains nothing here
-	w.sender.Complaints()
+	if w.sender != nil {
+		w.sender.Complaints()
+	}
 	id, err := op.do(ctx, w)
 	if err != nil {
 		w.report.check(op.name, w.explain(err, w.sender))
@@ -104,11 +106,15 @@ func (w *world) acknowledged(ctx context.Context) {
 		for _, p := range w.people() {
 			for _, d := range w.Devices(p) {
 				for _, frame := range d.Unacked {
-					problems = append(problems, fmt.Sprintf("ack withheld: device %q of %s has not acknowledged frame %s", d.Name, p.Email, frame))
+					who := "the SDK's device"
+					if d.Name == handlerDevice {
+						who = "our Handler's device"
+					}
+					problems = append(problems, fmt.Sprintf("%s of %s has not acknowledged frame %s", who, p.Email, frame))
 				}
 			}
 		}
-		err = joined(problems)
+		err = fmt.Errorf("%w\ncause: %s", joined(problems), causeWithheld)
 	}
 	w.report.check("every frame has been acknowledged, by the SDK and by our Handler", err)
 }

@@ -20,10 +20,14 @@ type recorder struct {
 	files  []webexmsg.File
 }
 
+// handlerDevice tells the Handler's device from the SDK's of the same bot.
+const handlerDevice = "webexmsg interop"
+
 // connectHandler connects our Handler as the cloud's bot. Everything that it
 // delivers goes to the stream.
 func connectHandler(ctx context.Context, cloud *cloud, s *stream, ids *publicIDs) (*webexmsg.Handler, error) {
 	config := cloud.Config()
+	config.DeviceName = handlerDevice
 	// One order over all rooms, which is the order on the socket, and one
 	// callback at a time.
 	config.Concurrency = 1

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/webexmsg/webexmsg/webexmsgtest"
 )
@@ -13,28 +16,38 @@ import (
 // notice.
 type fault struct {
 	name   string
+	what   string
+	cause  string                                    // what the report must name
 	before func(w *world)                            // before anybody connects
 	after  func(ctx context.Context, w *world) error // when everybody has
 }
 
 var faults = []fault{
 	{
-		name:   "sign", // the KMS signs with another key than its static one
+		name:   "sign",
+		what:   "the KMS signs with another key than its static one",
+		cause:  causeSignature,
 		before: func(w *world) { w.SignWith(webexmsgtest.SignAnotherKey) },
 	},
 	{
-		name:   "certificate", // the static key's certificate is another host's
+		name:   "certificate",
+		what:   "the certificate of the KMS's static key is another host's",
+		cause:  causeCertificate,
 		before: func(w *world) { w.KMSCertificateHost("kms.attacker.test") },
 	},
 	{
-		name: "jwe", // one bit of one encrypted string is flipped
+		name:  "jwe",
+		what:  "one bit of one encrypted string is flipped",
+		cause: causeAltered,
 		after: func(_ context.Context, w *world) error {
 			w.CorruptJWE(1)
 			return nil
 		},
 	},
 	{
-		name: "ack", // a client keeps an acknowledgement to itself
+		name:  "ack",
+		what:  "a client keeps one acknowledgement to itself",
+		cause: causeWithheld,
 		after: func(ctx context.Context, w *world) error {
 			return w.witness.Call(ctx, nil, "withholdAcks", 1)
 		},
@@ -59,4 +72,42 @@ func faultNamed(name string) (fault, error) {
 		return fault{}, fmt.Errorf("-sabotage %s: no such fault: there are %s", name, faultNames())
 	}
 	return faults[at], nil
+}
+
+// sabotageAll makes each fault in a world of its own, and reports whether a
+// run there fails and names the cause: a suite that cannot fail proves nothing.
+func sabotageAll(ctx context.Context, dir string, r *report) {
+	r.section("Sabotage: each of these must make the suite fail, and be named")
+	var runs sync.WaitGroup
+	outcomes := make([]error, len(faults))
+	for i, f := range faults {
+		runs.Go(func() { outcomes[i] = noticed(ctx, dir, f) })
+	}
+	runs.Wait()
+	for i, f := range faults {
+		r.check(f.what, outcomes[i])
+	}
+}
+
+func noticed(ctx context.Context, dir string, f fault) error {
+	var printed bytes.Buffer
+	r := &report{out: &printed}
+	if err := inWorld(ctx, dir, r, f, false, (*world).essentials); err != nil {
+		return err
+	}
+	switch {
+	case r.finish():
+		return errors.New("the suite has not noticed:\n" + printed.String())
+	case !strings.Contains(printed.String(), "cause: "+f.cause):
+		return errors.New("the suite has failed without naming the cause:\n" + printed.String())
+	}
+	return nil
+}
+
+// essentials is enough of the suite for a fault to show.
+func (w *world) essentials(ctx context.Context) {
+	for _, op := range listening()[:3] {
+		w.perform(ctx, op)
+	}
+	w.acknowledged(ctx)
 }

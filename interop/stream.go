@@ -89,6 +89,13 @@ func (s *stream) all() []*account {
 	return list
 }
 
+// without returns list without the activities that this side could not tell.
+func (s *stream) without(list []*account) []*account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(list, func(a *account) bool { return s.failures[a.activityID] != nil })
+}
+
 // unexplained is the failure that belongs to no activity, if there was one.
 func (s *stream) unexplained() error {
 	s.mu.Lock()

@@ -66,7 +66,8 @@ func (w *world) witnessing(ctx context.Context) {
 // compareStreams compares all that both sides have seen since the beginning:
 // what, and in which order.
 func (w *world) compareStreams() {
-	theirs, ours := w.theirs.all(), w.ours.all()
+	// What one side could not tell has been reported before.
+	theirs, ours := w.ours.without(w.theirs.all()), w.theirs.without(w.ours.all())
 	var problems []string
 	if len(theirs) != len(ours) {
 		problems = append(problems, fmt.Sprintf("the SDK saw %d activities, our Handler %d", len(theirs), len(ours)))
@@ -87,4 +88,24 @@ func (w *world) compareStreams() {
 
 	err := errors.Join(w.theirs.unexplained(), w.ours.unexplained())
 	w.report.check("nobody has reported any other error", err)
+}
+
+// reconnecting breaks every connection: both sides must come back by
+// themselves, and hear what is posted then.
+func (w *world) reconnecting(ctx context.Context) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("waited "+patience.String()))
+	defer cancel()
+	w.report.section("Reconnecting: the network breaks under everybody")
+	n := w.DropSockets()
+	err := w.WaitSockets(ctx, n)
+	if !w.report.check(fmt.Sprintf("all %d sockets are back", n), w.explain(err, w.witness)) {
+		return
+	}
+	w.perform(ctx, operation{
+		name:  "Alice posts after it",
+		do:    play(nil, func(w *world) string { return w.alice.Post(w.direct, webexmsgtest.Message{Text: "still there?"}) }),
+		verb:  "post",
+		event: "message:created",
+		want:  map[string]string{"text": "still there?"},
+	})
 }

