@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/webexmsg/webexmsg/internal/jwe"
+	"github.com/webexmsg/webexmsg/internal/loose"
 )
 
 var errNoKey = errors.New("it is encrypted and names no key")
@@ -198,36 +199,34 @@ func splice(raw json.RawMessage, subs []substitution) json.RawMessage {
 		from, to int
 		plain    string
 	}
-	var edits []edit
+	text := string(raw)
+	edits := make([]edit, 0, 8)
 	size := len(raw)
 	for i, s := range subs {
 		if slices.ContainsFunc(subs[:i], func(o substitution) bool { return o.jwe == s.jwe }) {
 			continue
 		}
-		quoted := []byte(`"` + s.jwe + `"`)
-		for at := 0; ; {
-			n := bytes.Index(raw[at:], quoted)
+		for at := 0; at < len(text); {
+			n := strings.Index(text[at:], s.jwe)
 			if n < 0 {
 				break
 			}
-			edits = append(edits, edit{at + n, at + n + len(quoted), s.plain})
-			at += n + len(quoted)
-			size += 2*len(s.plain) - len(quoted)
+			from, to := at+n-1, at+n+len(s.jwe)+1 // with the quotes
+			if at = to; from >= 0 && to <= len(text) && text[from] == '"' && text[to-1] == '"' {
+				edits = append(edits, edit{from, to, s.plain})
+				size += len(s.plain) + len(s.plain)/8
+			}
 		}
 	}
 	if len(edits) == 0 {
 		return raw
 	}
 	slices.SortFunc(edits, func(a, b edit) int { return a.from - b.from })
-	out, at := bytes.NewBuffer(make([]byte, 0, max(size, 0))), 0
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
+	out, at := make([]byte, 0, size), 0
 	for _, e := range edits {
-		out.Write(raw[at:e.from])
-		_ = enc.Encode(e.plain)     // a string always can be
-		out.Truncate(out.Len() - 1) // the newline of Encode
+		out = append(out, raw[at:e.from]...)
+		out = loose.AppendQuote(out, e.plain)
 		at = e.to
 	}
-	out.Write(raw[at:])
-	return out.Bytes()
+	return append(out, raw[at:]...)
 }

@@ -38,7 +38,7 @@ func leftGoroutines() string {
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
 		buf := make([]byte, 1<<20)
 		buf = buf[:runtime.Stack(buf, true)]
-		left = strings.Split(string(buf), "\n\n")[1:] // the first is this one
+		left = strings.Split(string(buf), "\n\n")[1:]                                                    // the first is this one
 		left = slices.DeleteFunc(left, func(g string) bool { return strings.Contains(g, "os/signal.") }) // of the test runner
 		if len(left) == 0 {
 			return ""

@@ -8,6 +8,7 @@
 package jwe
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -94,10 +95,14 @@ func parseHeader(encoded string) (header, error) {
 	if ok {
 		return h, nil
 	}
+	return newHeader(encoded)
+}
+
+func newHeader(encoded string) (h header, err error) {
 	if len(encoded) > maxHeader {
 		return header{}, fmt.Errorf("%w: a header of %d bytes", ErrMalformed, len(encoded))
 	}
-	raw, err := decode(nil, encoded)
+	raw, err := decode(encoded)
 	if err != nil {
 		return header{}, fmt.Errorf("%w: its header is not base64url", ErrMalformed)
 	}
@@ -150,14 +155,19 @@ func (k *Key) Open(compact string) ([]byte, error) {
 	}
 	// The ciphertext and its tag, decoded one behind the other as the cipher
 	// wants them, are opened in place; the nonce goes behind them.
+	text := []byte(compact)
+	var at [5]int // where the parts begin in text
+	for i := 1; i < len(at); i++ {
+		at[i] = at[i-1] + len(parts[i-1]) + 1
+	}
 	n := b64.DecodedLen(len(parts[3]))
 	buf := make([]byte, 0, n+tagSize+nonceSize)
-	for _, part := range [...]string{parts[3], parts[4], parts[2]} {
-		if buf, err = decode(buf, part); err != nil {
+	for _, i := range [...]int{3, 4, 2} {
+		if buf, err = appendDecoded(buf, text[at[i]:at[i]+len(parts[i])]); err != nil {
 			return nil, fmt.Errorf("%w: a part is not base64url", ErrMalformed)
 		}
 	}
-	plain, err := k.aead.Open(buf[:0], buf[n+tagSize:], buf[:n+tagSize], []byte(parts[0]))
+	plain, err := k.aead.Open(buf[:0], buf[n+tagSize:], buf[:n+tagSize], text[:len(parts[0])])
 	if err != nil {
 		return nil, ErrOpen
 	}
@@ -166,7 +176,7 @@ func (k *Key) Open(compact string) ([]byte, error) {
 
 func (k *Key) openWrapped(compact string, parts [5]string) ([]byte, error) {
 	for _, part := range parts { // more strictly than go-jose does
-		if _, err := decode(nil, part); err != nil {
+		if _, err := decode(part); err != nil {
 			return nil, fmt.Errorf("%w: a part is not base64url", ErrMalformed)
 		}
 	}
@@ -221,11 +231,13 @@ func split(s string) (parts [5]string, ok bool) {
 	return parts, strings.IndexByte(s, '.') < 0
 }
 
-// decode appends what part encodes to dst. Unlike encoding/base64 it knows no
-// line breaks.
-func decode(dst []byte, part string) ([]byte, error) {
-	if strings.ContainsAny(part, "\r\n") {
+func decode(part string) ([]byte, error) { return appendDecoded(nil, []byte(part)) }
+
+// appendDecoded appends what part encodes to dst. Unlike encoding/base64 it
+// knows no line breaks.
+func appendDecoded(dst, part []byte) ([]byte, error) {
+	if bytes.IndexByte(part, '\n') >= 0 || bytes.IndexByte(part, '\r') >= 0 {
 		return nil, ErrMalformed
 	}
-	return b64.AppendDecode(dst, []byte(part))
+	return b64.AppendDecode(dst, part)
 }

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 type inner struct {
@@ -112,6 +113,21 @@ func FuzzUnmarshal(f *testing.F) {
 		}
 		if got.Raw != nil && !json.Valid(got.Raw) {
 			t.Errorf("%q: raw is %q", b, got.Raw)
+		}
+	})
+}
+
+func FuzzAppendQuote(f *testing.F) {
+	f.Add("plain \"quoted\" \\ \n\t\x00 ünïcode 🎉 \u2028")
+	f.Add("\xff\xc3(")
+	f.Fuzz(func(t *testing.T, s string) {
+		quoted := AppendQuote([]byte("x"), s)
+		var got string
+		if err := json.Unmarshal(quoted[1:], &got); err != nil {
+			t.Fatalf("%q: %v", quoted, err)
+		}
+		if want := strings.ToValidUTF8(s, "\ufffd"); utf8.ValidString(s) && got != s || !utf8.ValidString(got) || len(got) < len(want) {
+			t.Errorf("%q came back as %q", s, got)
 		}
 	})
 }
