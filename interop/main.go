@@ -42,7 +42,7 @@ func run(ctx context.Context, dir, sabotage string) (bool, error) {
 	if err := inWorld(ctx, dir, r, fault, true, (*world).everything); err != nil {
 		return false, err
 	}
-	if sabotage == "" {
+	if sabotage == "" && r.failed == 0 { // or else that is what is to be read
 		sabotageAll(ctx, dir, r)
 	}
 	return r.finish(), nil
