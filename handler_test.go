@@ -357,6 +357,8 @@ func TestCloseCodes(t *testing.T) {
 		{code: 1000, reason: "pong mismatch"},
 		{code: 4000, reason: "rebalancing"},
 		{code: 4404, reason: "gone"},
+		{code: 1050, reason: "done (forced)"},
+		{code: 1050, reason: "logout", final: true},
 		{code: 1000, reason: "goodbye", final: true},
 		{code: 1003, reason: "unsupported", final: true},
 		{code: 4000, reason: "replaced", final: true, is: webexmsg.ErrReplaced},

@@ -46,6 +46,7 @@ type mercurySink interface {
 // until it ends, and it is never opened again.
 type mercury struct {
 	ws           *websocket.Conn
+	watch        *closeWatch
 	rest         *restClient
 	sink         mercurySink
 	pingInterval time.Duration
@@ -76,7 +77,10 @@ func dialMercury(ctx context.Context, cfg *settings, rest *restClient, dev *devi
 	header := http.Header{}
 	rest.identify(header)
 	header.Set("Authorization", "Bearer "+rest.creds.token())
-	ws, res, err := websocket.Dial(ctx, target, &websocket.DialOptions{HTTPClient: rest.http, HTTPHeader: header})
+	client := *rest.http
+	watch := &closeWatch{next: client.Transport}
+	client.Transport = watch
+	ws, res, err := websocket.Dial(ctx, target, &websocket.DialOptions{HTTPClient: &client, HTTPHeader: header})
 	if err != nil {
 		if res != nil && res.StatusCode != http.StatusSwitchingProtocols && res.Request != nil {
 			err = newAPIError(res.Request, res, nil)
@@ -86,7 +90,7 @@ func dialMercury(ctx context.Context, cfg *settings, rest *restClient, dev *devi
 	ws.SetReadLimit(-1) // read applies its own
 
 	m := &mercury{
-		ws: ws, rest: rest, sink: sink, pingInterval: cfg.PingInterval, pongTimeout: cfg.PongTimeout, maxFrame: int64(cfg.MaxFrameSize),
+		ws: ws, watch: watch, rest: rest, sink: sink, pingInterval: cfg.PingInterval, pongTimeout: cfg.PongTimeout, maxFrame: int64(cfg.MaxFrameSize),
 		out: make(chan []byte, 2), acks: make(chan string, maxPendingAcks), pongs: make(chan string, 1),
 		ready: make(chan struct{}), proven: make(chan struct{}),
 	}
@@ -153,7 +157,7 @@ func (m *mercury) read() {
 			}
 		}
 		if err != nil {
-			m.end(closeCause(err))
+			m.end(m.closeCause(err))
 			return
 		}
 		f, err := parseFrame(buf.Bytes())
@@ -251,7 +255,7 @@ func (m *mercury) write() {
 		err := m.ws.Write(ctx, websocket.MessageText, b)
 		cancel()
 		if err != nil {
-			m.end(closeCause(err))
+			m.end(m.closeCause(err))
 			return
 		}
 	}
@@ -299,9 +303,12 @@ func (m *mercury) pong(id string) bool {
 }
 
 // closeCause turns an error of the socket into what the library reports.
-func closeCause(err error) error {
+func (m *mercury) closeCause(err error) error {
+	if seen := m.watch.closed(); seen != nil {
+		return seen
+	}
 	var ce websocket.CloseError
-	if errors.As(err, &ce) {
+	if errors.As(err, &ce) { // a close frame without a code
 		return &CloseError{Code: int(ce.Code), Reason: ce.Reason}
 	}
 	return fmt.Errorf("socket (Mercury): %w", err)
