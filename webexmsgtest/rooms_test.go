@@ -12,7 +12,6 @@ import (
 
 type (
 	message = webexmsgtest.Message
-	room    = webexmsgtest.Room
 	person  = webexmsgtest.Person
 )
 
