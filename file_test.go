@@ -155,6 +155,12 @@ func TestFilesThatAreNotWhatWasSent(t *testing.T) {
 			}))
 			connect(t, h)
 			f := share(t, h, alice, room, webexmsgtest.File{Name: "private.txt", Content: content(size)})
+			if announced && c.want == webexmsg.ErrFileTooLarge {
+				if r, err := h.OpenFile(t.Context(), f); err == nil {
+					r.Close()
+					t.Errorf("%s: opened, although it was announced", c.name)
+				}
+			}
 			got, err := download(t, h, f)
 			if !errors.Is(err, c.want) || strings.Contains(fmt.Sprint(err), "private") {
 				t.Errorf("%s: %d bytes, %v, want %v", c.name, len(got), err, c.want)
