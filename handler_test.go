@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 // seconds: connections that were closed end in the background.
 func leftGoroutines() string {
 	var left []string
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
 		buf := make([]byte, 1<<20)
 		buf = buf[:runtime.Stack(buf, true)]
 		left = strings.Split(string(buf), "\n\n")[1:]                                                    // the first is this one
@@ -47,7 +47,7 @@ func leftGoroutines() string {
 	return strings.Join(left, "\n\n")
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // A recorder writes down, in order, what a Handler says in one line each.
 type recorder struct {
@@ -891,20 +891,6 @@ func TestDuplicateFrames(t *testing.T) {
 	r.await("created 5", 1)
 	if got := r.with("created"); len(got) != 6 {
 		t.Errorf("messages %q", got)
-	}
-}
-
-// TestConnectInFiveExchanges delays every exchange and counts how many of them
-// must have come one after the other.
-func TestConnectInFiveExchanges(t *testing.T) {
-	const delay = 200 * time.Millisecond
-	s, _, _, h, _ := world(t)
-	s.Delay(webexmsgtest.EveryEndpoint, delay)
-	start := time.Now()
-	connect(t, h)
-	// The authorisation on the socket is an exchange too, but not a request.
-	if row := int(time.Since(start) / delay); row > 4 {
-		t.Errorf("%d requests in a row, want 4", row)
 	}
 }
 

@@ -190,6 +190,35 @@ func TestConnectThenDrop(t *testing.T) {
 	})
 }
 
+// TestConnectInFiveExchanges delays every request and counts how many of them
+// must have come one after the other: in a bubble nothing else takes time.
+func TestConnectInFiveExchanges(t *testing.T) {
+	const delay = time.Second
+	webexmsgtest.NewServer().Close()
+	synctest.Test(t, func(t *testing.T) {
+		s := webexmsgtest.NewServer(webexmsgtest.Options{InMemory: true})
+		defer s.Close()
+		s.Delay(webexmsgtest.EveryEndpoint, delay)
+		h, err := webexmsg.New(s.Config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if err := h.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		// The authorisation on the socket is an exchange too, but no request.
+		if d := time.Since(start); d > 4*delay {
+			t.Errorf("Connect took as long as %v requests, want 4", d.Seconds())
+		}
+		s.Restore(webexmsgtest.EveryEndpoint)
+		s.Delay(webexmsgtest.EveryEndpoint, 0)
+		if err := h.Disconnect(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestSilentServices has each exchange of Connect never answered: Connect ends
 // all the same, with an error that says what was silent.
 func TestSilentServices(t *testing.T) {

@@ -51,18 +51,16 @@ func listening() []operation {
 		},
 		{
 			name: "Alice replies in a thread",
-			do: func(_ context.Context, w *world) (string, error) {
-				return w.alice.Post(w.direct, webexmsgtest.Message{Text: "and again", ParentID: posted}), nil
-			},
+			do: play(nil, func(w *world) string {
+				return w.alice.Post(w.direct, webexmsgtest.Message{Text: "and again", ParentID: posted})
+			}),
 			verb: "post",
 			want: map[string]string{"text": "and again"},
 			then: about(&posted),
 		},
 		{
-			name: "Alice edits (post with a parent)",
-			do: func(_ context.Context, w *world) (string, error) {
-				return w.alice.Edit(w.direct, posted, webexmsgtest.Message{Text: "good day"}), nil
-			},
+			name:  "Alice edits (post with a parent)",
+			do:    play(nil, func(w *world) string { return w.alice.Edit(w.direct, posted, webexmsgtest.Message{Text: "good day"}) }),
 			verb:  "post",
 			event: "message:updated",
 			want:  map[string]string{"text": "good day"},
@@ -70,9 +68,9 @@ func listening() []operation {
 		},
 		{
 			name: "Alice edits (update)",
-			do: func(_ context.Context, w *world) (string, error) {
-				return w.alice.EditByUpdate(w.direct, posted, webexmsgtest.Message{Text: "good evening"}), nil
-			},
+			do: play(nil, func(w *world) string {
+				return w.alice.EditByUpdate(w.direct, posted, webexmsgtest.Message{Text: "good evening"})
+			}),
 			verb:  "update",
 			event: "message:updated",
 			want:  map[string]string{"text": "good evening"},
@@ -110,9 +108,7 @@ func listening() []operation {
 		},
 		{
 			name: "Alice submits the card",
-			do: func(_ context.Context, w *world) (string, error) {
-				return w.alice.SubmitCard(w.direct, card, cardInputs), nil
-			},
+			do:   play(nil, func(w *world) string { return w.alice.SubmitCard(w.direct, card, cardInputs) }),
 			verb: "cardAction",
 			want: map[string]string{"inputs": encode(cardInputs)},
 			then: about(&card),
@@ -130,10 +126,8 @@ func listening() []operation {
 			then:  downloads("plan.txt", "text/plain"),
 		},
 		{
-			name: "the file is scanned",
-			do: func(_ context.Context, w *world) (string, error) {
-				return w.alice.ScanFiles(w.direct, file), nil
-			},
+			name:  "the file is scanned",
+			do:    play(nil, func(w *world) string { return w.alice.ScanFiles(w.direct, file) }),
 			verb:  "update",
 			event: "message:updated",
 		},
@@ -166,11 +160,8 @@ func listening() []operation {
 			},
 		},
 		{
-			name: "Alice reacts",
-			do: func(_ context.Context, w *world) (string, error) {
-				reaction = w.alice.React(w.direct, posted, "heart")
-				return reaction, nil
-			},
+			name:  "Alice reacts",
+			do:    play(&reaction, func(w *world) string { return w.alice.React(w.direct, posted, "heart") }),
 			verb:  "add",
 			event: "reaction:created",
 			want:  map[string]string{"text": "heart"},
@@ -178,39 +169,31 @@ func listening() []operation {
 		},
 		{
 			name: "the tally of the reactions",
-			do: func(_ context.Context, w *world) (string, error) {
-				return w.alice.ReactionSummary(w.direct, posted, map[string]int{"heart": 1, "smiley": 2}), nil
-			},
+			do: play(nil, func(w *world) string {
+				return w.alice.ReactionSummary(w.direct, posted, map[string]int{"heart": 1, "smiley": 2})
+			}),
 			verb: "update",
 			want: map[string]string{"reaction": "heart×1, smiley×2"},
 		},
 		{
 			name: "Alice withdraws the reaction",
-			do: func(_ context.Context, w *world) (string, error) {
-				return w.alice.Unreact(w.direct, reaction), nil
-			},
+			do:   play(nil, func(w *world) string { return w.alice.Unreact(w.direct, reaction) }),
 			verb: "delete",
 		},
 		{
 			name: "Alice has read a message",
-			do: func(_ context.Context, w *world) (string, error) {
-				return w.alice.MarkRead(w.direct, posted), nil
-			},
+			do:   play(nil, func(w *world) string { return w.alice.MarkRead(w.direct, posted) }),
 			verb: "acknowledge",
 		},
 		{
-			name: "Alice deletes a message",
-			do: func(_ context.Context, w *world) (string, error) {
-				return w.alice.Delete(w.direct, posted), nil
-			},
+			name:  "Alice deletes a message",
+			do:    play(nil, func(w *world) string { return w.alice.Delete(w.direct, posted) }),
 			verb:  "delete",
 			event: "message:deleted",
 		},
 		{
 			name: "what is left of the message",
-			do: func(_ context.Context, w *world) (string, error) {
-				return w.alice.Tombstone(w.direct, posted), nil
-			},
+			do:   play(nil, func(w *world) string { return w.alice.Tombstone(w.direct, posted) }),
 			verb: "tombstone",
 		},
 		{

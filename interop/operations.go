@@ -76,11 +76,11 @@ func (op *operation) misses(theirs *account) []string {
 	var problems []string
 	whole := theirs.whole()
 	if got := whole.get("verb"); got != op.verb {
-		problems = append(problems, fmt.Sprintf("verb: SDK %q, want %q", got, op.verb))
+		problems = append(problems, fmt.Sprintf("verb: SDK %s, want %s", quote(got), quote(op.verb)))
 	}
 	for name, want := range op.want {
 		if got := whole.get(name); got != want {
-			problems = append(problems, fmt.Sprintf("%s: SDK %q, want %q", name, got, want))
+			problems = append(problems, fmt.Sprintf("%s: SDK %s, want %s", name, quote(got), quote(want)))
 		}
 	}
 	if want := op.event; want != "" && theirs.views[0].event != want {
@@ -105,13 +105,14 @@ func (w *world) acknowledged(ctx context.Context) {
 		var problems []string
 		for _, p := range w.people() {
 			for _, d := range w.Devices(p) {
-				for _, frame := range d.Unacked {
-					who := "the SDK's device"
-					if d.Name == handlerDevice {
-						who = "our Handler's device"
-					}
-					problems = append(problems, fmt.Sprintf("%s of %s has not acknowledged frame %s", who, p.Email, frame))
+				if len(d.Unacked) == 0 {
+					continue
 				}
+				who := "the SDK's device"
+				if d.Name == handlerDevice {
+					who = "our Handler's device"
+				}
+				problems = append(problems, fmt.Sprintf("%s of %s has not acknowledged %d frames, first %s", who, p.Email, len(d.Unacked), d.Unacked[0]))
 			}
 		}
 		err = fmt.Errorf("%w\ncause: %s", joined(problems), causeWithheld)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/webexmsg/webexmsg"
@@ -60,6 +61,15 @@ func shorten(s string) string {
 	return s
 }
 
+// quote is s for a report, with its length if it is too long to be shown.
+func quote(s string) string {
+	const most = 300
+	if len(s) <= most {
+		return strconv.Quote(s)
+	}
+	return fmt.Sprintf("%q… (%d bytes)", s[:most], len(s))
+}
+
 // An account is all that one side says of one activity: the events that it is,
 // in order, of which the last is always "activity".
 type account struct {
@@ -106,7 +116,7 @@ func compare(theirs, others *account, side string) []string {
 	var list []string
 	differ := func(name, a, b string) {
 		if a != b {
-			list = append(list, fmt.Sprintf("%s: SDK %q, %s %q", name, a, side, b))
+			list = append(list, fmt.Sprintf("%s: SDK %s, %s %s", name, quote(a), side, quote(b)))
 		}
 	}
 	differ("activity", theirs.activityID, others.activityID)
