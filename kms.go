@@ -26,7 +26,7 @@ const (
 	kmsTimeout = 6 * time.Second
 	// kmsWindow and kmsBatch say how wanted keys are gathered into one POST:
 	// Cisco's SDK gathers at most 50, for 50 ms.
-	kmsWindow = 40 * time.Millisecond
+	kmsWindow = 50 * time.Millisecond
 	kmsBatch  = 50
 	// kmsPosts bounds the POSTs that wait for their answers at one time.
 	kmsPosts = 32
