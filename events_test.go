@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/webexmsg/webexmsg"
@@ -181,6 +182,8 @@ func TestLinksAndScans(t *testing.T) {
 	alice.Post(room, webexmsgtest.Message{Text: "look", Links: []webexmsgtest.Link{{URL: "https://example.com/a?b=c", Title: "A page"}}})
 	if m := next(t, messages); m.Text != "look" || !slices.Equal(m.Links, []webexmsg.Link{{URL: "https://example.com/a?b=c", Title: "A page"}}) {
 		t.Errorf("%+v", m)
+	} else if strings.Contains(string(m.Raw), "example.com/a") || !strings.Contains(string(m.Raw), "A page") {
+		t.Error("Raw shows a link's reference, in which a key may be, or no title")
 	}
 
 	id := alice.Post(room, webexmsgtest.Message{Files: []webexmsgtest.File{
