@@ -28,6 +28,12 @@ const (
 	catchUpPages   = 250
 	catchUpFetches = 4
 	catchUpRooms   = 64
+	// gapInterval is the least time between two gaps in all rooms being
+	// closed, so that a server which makes many cannot make it hot.
+	gapInterval = time.Second
+	// maxGates bounds the rooms that are held back one by one. Beyond them
+	// the gap is taken to be in all rooms.
+	maxGates = 10_000
 	// catchUpTries is how often a page is asked for that the service fails
 	// to give, beside the tries within an exchange.
 	catchUpTries = 8
@@ -62,6 +68,7 @@ type recovery struct {
 	// overflow counts what is lost when there is no catching up.
 	overflow func()
 	capacity int
+	closed   time.Time // when run last began to close a gap in all rooms
 
 	mu       sync.Mutex // guards what follows
 	linked   bool       // a connection stands
@@ -116,12 +123,24 @@ func (r *recovery) live(j job) {
 			r.overflow()
 			return
 		}
-		gate = r.gate(j.a.Target, room)
+	}
+	if gate == nil && len(r.gates) >= maxGates {
+		r.grow(r.happened(j.a), "overflow") // and is fetched with all the rest
+		return
 	}
 	if gate == nil {
 		gate = r.gate(j.a.Target, room)
 	}
 	r.hold(gate, j)
+}
+
+// happened is when an activity was published, or a time that is early enough
+// for one that does not say.
+func (r *recovery) happened(a *activity) time.Time {
+	if a.published().IsZero() {
+		return r.rest.serverNow().Add(-overlap)
+	}
+	return a.published()
 }
 
 // gate closes a room. r.mu is held.
@@ -144,8 +163,8 @@ func (r *recovery) hold(g *roomGate, j job) {
 		r.heldSize += len(j.a.raw)
 		return
 	}
-	if g.since.IsZero() || j.a.published().Before(g.since) {
-		g.since, g.cause = j.a.published(), "overflow"
+	if at := r.happened(j.a); g.since.IsZero() || at.Before(g.since) {
+		g.since, g.cause = at, "overflow"
 	}
 	r.signal()
 }
@@ -162,7 +181,11 @@ func (r *recovery) signal() {
 func (r *recovery) lost(from time.Time, cause string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	from = from.Add(-overlap)
+	r.grow(from.Add(-overlap), cause)
+}
+
+// grow opens a gap in all rooms, or widens the one there is. r.mu is held.
+func (r *recovery) grow(from time.Time, cause string) {
 	if from.Before(r.start) {
 		from = r.start
 	}
@@ -266,6 +289,10 @@ func (r *recovery) closeGap(ctx context.Context, rooms *sync.WaitGroup) {
 	gap, service, off := *r.gap, r.service, r.off
 	r.mu.Unlock()
 
+	if sleep(ctx, time.Until(r.closed.Add(gapInterval))) != nil {
+		return
+	}
+	r.closed = time.Now()
 	gap.To = r.rest.serverNow()
 	if r.back > 0 && gap.To.Sub(gap.From) > r.back {
 		gap.From = gap.To.Add(-r.back)

@@ -127,6 +127,7 @@ func (s *session) run() {
 
 	stopKeys()
 	joined.Wait()
+	s.h.seen.DropAll() // what the drain left over may come again
 	s.rest.http.CloseIdleConnections()
 	s.h.mu.Lock()
 	s.h.session = nil

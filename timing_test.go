@@ -2,6 +2,7 @@ package webexmsg_test
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -133,6 +134,53 @@ func TestSharedKeyIsRenewed(t *testing.T) {
 		}
 		if errs := r.errors(); len(errs) != 0 {
 			t.Errorf("errors %v", errs)
+		}
+	})
+}
+
+// TestStaleDevicesMakeRoom fills the limit with devices of other names and
+// with one of this name that nobody has refreshed: that one alone goes.
+func TestStaleDevicesMakeRoom(t *testing.T) {
+	webexmsgtest.NewServer().Close()
+	synctest.Test(t, func(t *testing.T) {
+		s := webexmsgtest.NewServer(webexmsgtest.Options{InMemory: true, DeviceLimit: 3})
+		defer s.Close()
+		register := func(name string) {
+			body := strings.NewReader(`{"name":"` + name + `","deviceType":"WEB"}`)
+			req, err := http.NewRequest(http.MethodPost, s.URL()+"/wdm/api/v1/devices", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+s.Bot().Token)
+			res, err := s.Client().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+		}
+		register("somebody else's")
+		register("webexmsg")
+		time.Sleep(20 * time.Minute)
+		register("webexmsg") // fresh: it may be alive
+		h, err := webexmsg.New(s.Config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fresh := s.Devices(s.Bot())[2].URL
+		if err := h.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		kept := false
+		for _, d := range s.Devices(s.Bot()) {
+			names = append(names, d.Name)
+			kept = kept || d.URL == fresh
+		}
+		if len(names) != 3 || names[0] != "somebody else's" || !kept {
+			t.Errorf("devices %q, the fresh one kept %v", names, kept)
+		}
+		if err := h.Disconnect(context.Background()); err != nil {
+			t.Error(err)
 		}
 	})
 }

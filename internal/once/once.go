@@ -85,6 +85,13 @@ func has(m map[key]struct{}, k key) bool {
 	return ok
 }
 
+// DropAll says that nothing that was begun is being handled any more.
+func (m *Memory) DropAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.active)
+}
+
 // Known reports whether an id is being handled or was of late.
 func (m *Memory) Known(id string) bool {
 	k := keyOf(id)
