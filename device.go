@@ -2,7 +2,6 @@ package webexmsg
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -89,19 +88,13 @@ func (c *restClient) whoAmI(ctx context.Context, endpoints Endpoints) (identity,
 	return identity{userID: id, bot: me.Type == "bot"}, nil
 }
 
-// personUUID reads the UUID out of a person's public id, which is base64 of
-// ciscospark://CLUSTER/PEOPLE/UUID; of which alphabet and padding varies.
+// personUUID reads the UUID out of a person's public id.
 func personUUID(publicID string) (string, error) {
-	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(publicID, "="))
-	raw, err := base64.RawStdEncoding.DecodeString(plain)
-	if err != nil {
-		return "", errors.New("the id of the person is not base64")
+	kind, id, _, err := ParseRESTID(publicID)
+	if err == nil && kind != KindPeople {
+		err = errors.New("the id is not that of a person")
 	}
-	_, id, ok := strings.Cut(string(raw), "/PEOPLE/")
-	if !ok || !strings.HasPrefix(string(raw), "ciscospark://") || id == "" {
-		return "", errors.New("the id is not that of a person")
-	}
-	return strings.ToLower(id), nil
+	return strings.ToLower(id), err
 }
 
 // register makes a new ephemeral device. When the user has too many, stale

@@ -101,7 +101,7 @@ func TestPersonUUID(t *testing.T) {
 		"not base64!": "",
 		"":            "",
 	} {
-		if got, err := personUUID(id); got != want || (err == nil) != (want != "") {
+		if got, err := personUUID(id); (err == nil) != (want != "") || err == nil && got != want {
 			t.Errorf("%q: %q, %v", id, got, err)
 		}
 	}
