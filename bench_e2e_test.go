@@ -3,8 +3,11 @@ package webexmsg_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -153,28 +156,83 @@ func BenchmarkColdKeys(b *testing.B) {
 	}
 }
 
-// BenchmarkRooms posts into ever more rooms: what a message costs must not grow
-// with them.
-func BenchmarkRooms(b *testing.B) {
-	for _, n := range []int{10, 1000, 10_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			_, alice, rooms, h := benchWorld(b, n)
-			window := make(chan struct{}, 1000)
-			h.OnMessageCreated(func(webexmsg.DecryptedMessage) { <-window })
-			mustConnect(b, h)
-			post := func(n int) {
-				window <- struct{}{}
-				alice.Post(rooms[n%len(rooms)], webexmsgtest.Message{Text: "hello"})
+// BenchmarkReconnect kills the socket and waits until messages flow again; the
+// waits of the backoff, which are of another order, are left out.
+func BenchmarkReconnect(b *testing.B) {
+	s := webexmsgtest.NewServer()
+	b.Cleanup(s.Close)
+	cfg := s.Config()
+	cfg.ReconnectBackoffMax = time.Microsecond
+	cfg.MaxReconnectAttempts = -1
+	h, err := webexmsg.New(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	connected := make(chan struct{}, 1)
+	h.OnConnected(func() { connected <- struct{}{} })
+	mustConnect(b, h)
+	<-connected
+	for b.Loop() {
+		s.DropSockets()
+		<-connected
+	}
+	if err := h.Disconnect(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkProcess runs the bot in a process of its own and reports what that
+// process uses: processor time a message, acks included, and memory. What a
+// message costs must not grow with the rooms.
+func BenchmarkProcess(b *testing.B) {
+	for _, n := range []int{10, 1000, 10_000, 100_000} {
+		b.Run(fmt.Sprint("rooms=", n), func(b *testing.B) {
+			s, alice, rooms, _ := benchWorld(b, n)
+			c := newChild(s)
+			c.Quiet = true
+			cmd, out := startChild(b, c)
+			b.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+			for out.Scan() && out.Text() != "connected" {
 			}
-			for i := range rooms { // their keys
-				post(i)
+			text, html := fmt.Sprintf("%0110d", 1), "<p>"+fmt.Sprintf("%0103d", 1)+"</p>"
+			posted := 0
+			post := func(thousands int) (cpu, resident int) {
+				for range thousands * 1000 {
+					alice.Post(rooms[posted%n], webexmsgtest.Message{Text: text, HTML: html})
+					posted++
+				}
+				for heard := 0; heard < posted && out.Scan(); {
+					fmt.Sscan(out.Text(), &heard, &cpu, &resident)
+				}
+				return cpu, resident
 			}
-			for n := 0; b.Loop(); n++ {
-				post(n)
+			before, _ := post(max(1, n/1000)) // which fetches the keys
+			resident, after, thousands := 0, 0, 0
+			for b.Loop() {
+				after, resident = post(5)
+				thousands += 5
 			}
-			for range cap(window) {
-				window <- struct{}{}
-			}
+			b.ReportMetric(float64(after-before)/float64(thousands*1000), "CPU-µs/message")
+			b.ReportMetric(float64(resident)/1024, "MiB")
+			b.ReportMetric(float64(thousands*1000)/b.Elapsed().Seconds(), "messages/s")
 		})
 	}
+}
+
+// cpuTime is the processor time that this process has used.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// residentKiB is the memory that this process has in RAM, where Linux tells.
+func residentKiB() int {
+	status, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	n := 0
+	fmt.Sscan(rest, &n)
+	return n
 }

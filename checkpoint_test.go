@@ -16,10 +16,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/webexmsg/webexmsg"
+	"github.com/webexmsg/webexmsg/webexmsgtest"
 )
 
 // childEnv makes the test binary a bot that prints what it hears: see TestMain.
@@ -27,8 +29,10 @@ const childEnv = "WEBEXMSG_TEST_CHILD"
 
 // child is what the bot in a process of its own needs to know.
 type child struct {
-	Token, Catalog, API, Host, Checkpoint string
-	CA                                    []byte
+	Token, Catalog, API, Host string
+	CA                        []byte
+	Checkpoint                string // its file; "" for none
+	Quiet                     bool   // print usage at every 1,000th message, not each message
 }
 
 // runChild is the bot. It prints a line for each message and then lets the
@@ -41,22 +45,39 @@ func runChild(config string) int {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(c.CA)
-	h, err := webexmsg.New(webexmsg.Config{
+	cfg := webexmsg.Config{
 		Token: c.Token, Endpoints: webexmsg.Endpoints{Catalog: c.Catalog, API: c.API}, AllowedHosts: []string{c.Host},
 		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}},
-		Checkpoint: webexmsg.FileCheckpoint(c.Checkpoint),
-	})
+	}
+	if c.Checkpoint != "" {
+		cfg.Checkpoint = webexmsg.FileCheckpoint(c.Checkpoint)
+	}
+	h, err := webexmsg.New(cfg)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	h.OnMessageCreated(func(m webexmsg.DecryptedMessage) { fmt.Println(m.Text) })
+	var heard atomic.Int64
+	h.OnMessageCreated(func(m webexmsg.DecryptedMessage) {
+		switch n := heard.Add(1); {
+		case !c.Quiet:
+			fmt.Println(m.Text)
+		case n%1000 == 0:
+			fmt.Println(n, cpuTime().Microseconds(), residentKiB())
+		}
+	})
 	h.OnConnected(func() { fmt.Println("connected") })
 	fmt.Fprintln(os.Stderr, h.Run(context.Background()))
 	return 1
 }
 
-func startChild(t *testing.T, c child) (*exec.Cmd, *bufio.Scanner) {
+// newChild is the configuration of a bot on s.
+func newChild(s *webexmsgtest.Server) child {
+	cfg := s.Config()
+	return child{Token: cfg.Token, Catalog: cfg.Endpoints.Catalog, API: cfg.Endpoints.API, Host: cfg.AllowedHosts[0], CA: s.CAPEM()}
+}
+
+func startChild(t testing.TB, c child) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	config, err := json.Marshal(c)
 	if err != nil {
@@ -83,11 +104,8 @@ func TestKilledAndStartedAgain(t *testing.T) {
 	s := newServer(t)
 	alice := s.NewPerson("alice@example.com", "Alice")
 	room := s.NewDirectRoom(alice, s.Bot())
-	cfg := s.Config()
-	c := child{
-		Token: cfg.Token, Catalog: cfg.Endpoints.Catalog, API: cfg.Endpoints.API, Host: cfg.AllowedHosts[0], CA: s.CAPEM(),
-		Checkpoint: filepath.Join(t.TempDir(), "cursor.json"),
-	}
+	c := newChild(s)
+	c.Checkpoint = filepath.Join(t.TempDir(), "cursor.json")
 
 	// The first start makes the checkpoint: what is posted from then on counts.
 	cmd, out := startChild(t, c)

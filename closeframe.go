@@ -2,8 +2,6 @@ package webexmsg
 
 import (
 	"encoding/binary"
-	"io"
-	"net/http"
 	"sync"
 )
 
@@ -12,11 +10,8 @@ import (
 // without the code. So the bytes that it reads are looked through for the close
 // frame on their way.
 
-// A closeWatch is an http.RoundTripper that watches the connection of one
-// upgrade.
+// A closeWatch looks for the close frame in what a server sends.
 type closeWatch struct {
-	next http.RoundTripper
-
 	mu     sync.Mutex // guards what follows
 	seen   *CloseError
 	header []byte // of the frame that is being read, as far as it is there
@@ -25,32 +20,11 @@ type closeWatch struct {
 	want   int    // its length
 }
 
-func (w *closeWatch) RoundTrip(req *http.Request) (*http.Response, error) {
-	res, err := w.next.RoundTrip(req)
-	if err == nil && res.StatusCode == http.StatusSwitchingProtocols {
-		if conn, ok := res.Body.(io.ReadWriteCloser); ok {
-			res.Body = &watchedConn{conn, w}
-		}
-	}
-	return res, err
-}
-
 // closed returns the close frame that came, if one did.
 func (w *closeWatch) closed() *CloseError {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.seen
-}
-
-type watchedConn struct {
-	io.ReadWriteCloser
-	watch *closeWatch
-}
-
-func (c *watchedConn) Read(p []byte) (int, error) {
-	n, err := c.ReadWriteCloser.Read(p)
-	c.watch.look(p[:n])
-	return n, err
 }
 
 // look follows the frames of a server, which are not masked (RFC 6455 §5.2).

@@ -37,7 +37,7 @@ const (
 	// maxWanted bounds the keys that wait to be asked for.
 	maxWanted = 32768
 	// maxKeys bounds the cache of content keys.
-	maxKeys = 16384
+	maxKeys = 1 << 17
 )
 
 var (

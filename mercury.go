@@ -46,7 +46,7 @@ type mercurySink interface {
 // until it ends, and it is never opened again.
 type mercury struct {
 	ws           *websocket.Conn
-	watch        *closeWatch
+	wire         *wire // under ws
 	rest         *restClient
 	sink         mercurySink
 	pingInterval time.Duration
@@ -78,8 +78,8 @@ func dialMercury(ctx context.Context, cfg *settings, rest *restClient, dev *devi
 	rest.identify(header)
 	header.Set("Authorization", "Bearer "+rest.creds.token())
 	client := *rest.http
-	watch := &closeWatch{next: client.Transport}
-	client.Transport = watch
+	under := &wire{next: client.Transport}
+	client.Transport = under
 	ws, res, err := websocket.Dial(ctx, target, &websocket.DialOptions{HTTPClient: &client, HTTPHeader: header})
 	if err != nil {
 		if res != nil && res.StatusCode != http.StatusSwitchingProtocols && res.Request != nil {
@@ -90,7 +90,7 @@ func dialMercury(ctx context.Context, cfg *settings, rest *restClient, dev *devi
 	ws.SetReadLimit(-1) // read applies its own
 
 	m := &mercury{
-		ws: ws, watch: watch, rest: rest, sink: sink, pingInterval: cfg.PingInterval, pongTimeout: cfg.PongTimeout, maxFrame: int64(cfg.MaxFrameSize),
+		ws: ws, wire: under, rest: rest, sink: sink, pingInterval: cfg.PingInterval, pongTimeout: cfg.PongTimeout, maxFrame: int64(cfg.MaxFrameSize),
 		out: make(chan []byte, 2), acks: make(chan string, maxPendingAcks), pongs: make(chan string, 1),
 		ready: make(chan struct{}), proven: make(chan struct{}),
 	}
@@ -236,24 +236,40 @@ func (m *mercury) send(v any) {
 	}
 }
 
-// write writes what is queued, pings before acks.
+// write writes what is queued, pings before acks, and all that is there at once.
 func (m *mercury) write() {
+	// A write has no deadline of its own: when one takes too long, the end of
+	// m.ctx has wait close the socket under it.
+	watchdog := time.AfterFunc(writeTimeout, func() {
+		m.end(errors.New("socket (Mercury): the server has stopped reading"))
+	})
+	watchdog.Stop()
 	for {
 		var b []byte
 		select {
+		case <-m.ctx.Done():
+			return
 		case b = <-m.out:
-		default:
+		case id := <-m.acks:
+			b = ackFrame(id)
+		}
+		watchdog.Reset(writeTimeout)
+		m.wire.cork()
+		err := m.ws.Write(context.Background(), websocket.MessageText, b)
+		for more := true; more && err == nil; {
 			select {
-			case <-m.ctx.Done():
-				return
 			case b = <-m.out:
+				err = m.ws.Write(context.Background(), websocket.MessageText, b)
 			case id := <-m.acks:
-				b = ackFrame(id)
+				err = m.ws.Write(context.Background(), websocket.MessageText, ackFrame(id))
+			default:
+				more = false
 			}
 		}
-		ctx, cancel := context.WithTimeout(m.ctx, writeTimeout)
-		err := m.ws.Write(ctx, websocket.MessageText, b)
-		cancel()
+		if uerr := m.wire.uncork(); err == nil {
+			err = uerr
+		}
+		watchdog.Stop()
 		if err != nil {
 			m.end(m.closeCause(err))
 			return
@@ -304,7 +320,7 @@ func (m *mercury) pong(id string) bool {
 
 // closeCause turns an error of the socket into what the library reports.
 func (m *mercury) closeCause(err error) error {
-	if seen := m.watch.closed(); seen != nil {
+	if seen := m.wire.closed(); seen != nil {
 		return seen
 	}
 	var ce websocket.CloseError
