@@ -642,16 +642,15 @@ func TestDisconnectDrainsTheQueue(t *testing.T) {
 
 func TestDisconnectGivesUpOnABlockedCallback(t *testing.T) {
 	s, alice, room, h, _ := world(t)
-	ended := make(chan struct{})
+	entered, ended := make(chan struct{}), make(chan struct{})
 	h.On("message:created", func(ctx context.Context, m webexmsg.DecryptedMessage) {
+		close(entered)
 		<-ctx.Done()
 		close(ended)
 	})
 	connect(t, h)
 	alice.Post(room, text("hello"))
-	if err := s.WaitAcked(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	next(t, entered)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := h.Disconnect(ctx); !errors.Is(err, context.DeadlineExceeded) {
