@@ -224,7 +224,7 @@ func (h *Handler) Connect(ctx context.Context) error {
 		return s.err
 	case <-ctx.Done():
 		s.stop(ctx)
-		<-s.done
+		_ = s.join(ctx) // there was nothing to wait for
 		return ctx.Err()
 	}
 }
@@ -247,7 +247,7 @@ func (h *Handler) Run(ctx context.Context) error {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), runDrain)
 		defer cancel()
 		s.stop(drain)
-		<-s.done
+		_ = s.join(drain) // why it ended is that ctx did
 		return nil
 	}
 }
@@ -288,8 +288,7 @@ func (h *Handler) Disconnect(ctx context.Context) error {
 	if inCallback() {
 		return nil
 	}
-	<-s.done
-	return s.drainErr
+	return s.join(ctx)
 }
 
 // Reconnect replaces the access token and connects anew with it. It returns

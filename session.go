@@ -25,6 +25,9 @@ const (
 	saveTimeout = 5 * time.Second
 	// unregisterTimeout bounds the removal of the device at the end.
 	unregisterTimeout = 3 * time.Second
+	// endTimeout is how long the end of a session may take when nobody waits
+	// for callbacks any more: closing, unregistering and saving.
+	endTimeout = 10 * time.Second
 	// maxNotices bounds the lifecycle and error events that wait for their
 	// callbacks.
 	maxNotices = 1024
@@ -133,7 +136,7 @@ func (s *session) run() {
 	s.h.session = nil
 	s.h.failed = !errors.Is(err, ErrClosed)
 	s.h.status.State = StateDisconnected
-	s.h.status.DeviceRegistered = false
+	s.h.status.WebSocketOpen, s.h.status.DeviceRegistered = false, false
 	s.h.mu.Unlock()
 	close(s.done)
 }
@@ -244,6 +247,25 @@ func (s *session) stop(ctx context.Context) {
 	}
 	s.mu.Unlock()
 	s.cancel()
+}
+
+// join waits until the session has ended, and says whether its callbacks were
+// waited for in vain. When ctx ends it waits no longer than the end itself
+// takes, for which there are bounds, unless a callback never returns.
+func (s *session) join(ctx context.Context) error {
+	select {
+	case <-s.done:
+		return s.drainErr
+	case <-ctx.Done():
+	}
+	t := time.NewTimer(endTimeout)
+	defer t.Stop()
+	select {
+	case <-s.done:
+		return s.drainErr
+	case <-t.C:
+		return ctx.Err()
+	}
 }
 
 // publishRegistration shows the device and the catalog to everybody.
