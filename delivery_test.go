@@ -269,6 +269,13 @@ func TestAckAfterHandling(t *testing.T) {
 	}
 	alice.Post(room, text("hello"))
 	next(t, entered)
+	// Acks go out in order: with that of a frame behind it, its own would be there.
+	s.SendFrame(s.Bot(), []byte(`{"id":"probe","data":{"eventType":"probe"}}`))
+	for deadline := time.Now().Add(patience); !slices.Contains(s.Acks(), "probe"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the probe was not acknowledged")
+		}
+	}
 	if n := len(s.Unacked(s.Bot())); n != 1 {
 		t.Errorf("%d frames are not acknowledged while a callback runs, want 1", n)
 	}

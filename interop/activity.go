@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -17,8 +16,9 @@ type activity struct {
 	Actor     person    `json:"actor"`
 	Object    object    `json:"object"`
 	Target    struct {
-		ID   string   `json:"id"`
-		Tags []string `json:"tags"`
+		ID          string   `json:"id"`
+		DisplayName string   `json:"displayName"`
+		Tags        []string `json:"tags"`
 	} `json:"target"`
 	Parent struct {
 		ID   string `json:"id"`
@@ -114,6 +114,7 @@ func (d document) member(name string) string {
 // events of messages have the links, and the files are compared by content.
 func (a *activity) view() *view {
 	v := &view{event: "activity"}
+	v.add("id", a.ID)
 	v.add("verb", a.Verb)
 	v.add("object", a.Object.ObjectType)
 	v.add("about", a.Object.ID)
@@ -121,7 +122,8 @@ func (a *activity) view() *view {
 	v.add("roomType", a.roomType())
 	v.addPerson("actor", a.Actor)
 	v.add("published", stamp(a.Published))
-	v.add("parent", strings.TrimSpace(a.Parent.Type+" "+a.Parent.ID))
+	v.add("parentType", a.Parent.Type)
+	v.add("parent", a.Parent.ID)
 	v.add("text", a.Object.DisplayName)
 	v.add("html", a.Object.Content)
 	v.add("mentions", a.mentions())

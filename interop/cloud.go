@@ -11,6 +11,10 @@ import (
 // driver/route.js leads the SDK to where the cloud listens.
 const publicHost = "webex.interop.test"
 
+// cluster is where the cloud is at home: one that ids of the REST API name, as
+// they do not the first of all.
+const cluster = "urn:TEAM:eu-central-1_k"
+
 // A cloud is a simulated cloud and where it listens.
 type cloud struct {
 	*webexmsgtest.Server
@@ -27,7 +31,7 @@ func startCloud() (*cloud, error) {
 	address := l.Addr().String()
 	l.Close()
 	return &cloud{
-		Server:  webexmsgtest.NewServer(webexmsgtest.Options{Addr: address, Host: publicHost}),
+		Server:  webexmsgtest.NewServer(webexmsgtest.Options{Addr: address, Host: publicHost, Cluster: cluster}),
 		address: address,
 	}, nil
 }

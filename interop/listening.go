@@ -290,7 +290,7 @@ func play(keep *string, do func(w *world) string) func(context.Context, *world) 
 // about checks that the activity is about another.
 func about(id *string) func(context.Context, *world, *account) error {
 	return func(_ context.Context, _ *world, seen *account) error {
-		if got := seen.whole().get("parent"); !strings.HasSuffix(got, " "+*id) {
+		if got := seen.whole().get("parent"); got != *id {
 			return fmt.Errorf("parent: SDK %q, want %q", got, *id)
 		}
 		return nil

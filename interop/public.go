@@ -80,6 +80,7 @@ func (w *world) publicEvents(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience/2)
 	defer cancel()
 	w.report.section("Public: the ids of the REST API, in our events and in the SDK's own")
+	w.compareRESTIDs(ctx)
 	for _, event := range []string{
 		"message:created", "message:deleted",
 		"membership:created", "membership:updated", "membership:deleted", "membership:seen",

@@ -26,11 +26,14 @@ func (n *narrator) events(a *activity) []*view {
 		if r := n.reactions[a.Object.ID]; r != nil {
 			return []*view{a.reaction("reaction:deleted", r)}
 		}
-		v := a.said("message:deleted")
+		v := a.happened("message:deleted")
+		v.add("person", a.Actor.EntryUUID)
+		v.add("personEmail", a.Actor.EmailAddress)
 		v.add("about", a.Object.ID)
 		return []*view{v}
 	case "cardAction submit":
-		v := a.said("attachmentAction:created")
+		v := a.happened("attachmentAction:created")
+		v.addPerson("person", a.Actor)
 		v.add("about", a.Parent.ID)
 		v.add("inputs", a.Object.Inputs)
 		return []*view{v}
@@ -71,22 +74,16 @@ func (o *object) person() person {
 // happened is what every event says.
 func (a *activity) happened(event string) *view {
 	v := &view{event: event}
+	v.add("id", a.ID)
 	v.add("room", a.room())
 	v.add("roomType", a.roomType())
 	v.add("created", stamp(a.Published))
 	return v
 }
 
-// said is happened, with who did it.
-func (a *activity) said(event string) *view {
-	v := a.happened(event)
-	v.add("person", a.Actor.EntryUUID)
-	v.add("personEmail", a.Actor.EmailAddress)
-	return v
-}
-
 func (a *activity) message(event string) *view {
 	v := a.happened(event)
+	v.add("roomTitle", a.Target.DisplayName)
 	v.addPerson("person", a.Actor)
 	v.add("text", a.Object.DisplayName)
 	v.add("html", a.Object.Content)

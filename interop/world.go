@@ -42,12 +42,13 @@ type world struct {
 
 	theirs, ours *stream    // what the witness and the Handler have told
 	public, ids  *publicIDs // the ids in the SDK's public events, and in ours
+	rest         *restIDs   // all that our Handler's events say
 }
 
 // newWorld starts the cloud and the Node processes, which connect later. There
 // is a sender only if sending.
 func newWorld(ctx context.Context, dir string, r *report, sending bool) (w *world, err error) {
-	w = &world{report: r, theirs: newStream(), ours: newStream(), public: newPublicIDs(), ids: newPublicIDs()}
+	w = &world{report: r, theirs: newStream(), ours: newStream(), public: newPublicIDs(), ids: newPublicIDs(), rest: newRESTIDs()}
 	defer func() {
 		if err != nil {
 			w.Close()
@@ -144,7 +145,7 @@ func (w *world) connectHandler(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
 	var err error
-	w.handler, err = connectHandler(ctx, w.cloud, w.ours, w.ids)
+	w.handler, err = connectHandler(ctx, w.cloud, &recorder{stream: w.ours, ids: w.ids, rest: w.rest})
 	return w.report.check("our Handler connects", err)
 }
 

@@ -1,5 +1,6 @@
 'use strict';
 
+const {constructHydraId, getHydraClusterString} = require('@webex/common');
 const {ShareActivity} = require('@webex/internal-plugin-conversation');
 
 // What the SDK has no single function for.
@@ -59,6 +60,12 @@ async function download({webex}, conversationUrl, activityId, index) {
   return Buffer.from(await webex.internal.conversation.download(item));
 }
 
+// The ids that the REST API has for what Mercury names, in the cluster of url.
+async function restIDs({webex}, url, ids) {
+  const cluster = getHydraClusterString(webex, url);
+  return ids.map(({kind, of}) => constructHydraId(kind, of, cluster));
+}
+
 // Lets n acknowledgements on their way out go missing.
 async function withholdAcks({webex}, n) {
   const socket = webex.internal.mercury.socket;
@@ -79,4 +86,4 @@ async function request({webex}, options) {
   return {statusCode, body};
 }
 
-module.exports = {connect, disconnect, download, listen, request, share, withholdAcks};
+module.exports = {connect, disconnect, download, listen, request, restIDs, share, withholdAcks};
