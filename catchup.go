@@ -25,6 +25,8 @@ const (
 	// maxGates bounds the rooms that are held back one by one. Beyond them
 	// the gap is taken to be in all rooms.
 	maxGates = 10_000
+
+	causeOverflow = "overflow" // of a gap in a room whose activities found no place
 	// catchUpTries is how often a page is asked for that the service fails
 	// to give, beside the tries within an exchange.
 	catchUpTries = 8
@@ -116,7 +118,7 @@ func (r *recovery) live(j job) {
 		}
 	}
 	if gate == nil && len(r.gates) >= maxGates {
-		r.grow(r.happened(j.a), "overflow") // and is fetched with all the rest
+		r.grow(r.happened(j.a), causeOverflow) // and is fetched with all the rest
 		return
 	}
 	if gate == nil {
@@ -155,7 +157,7 @@ func (r *recovery) hold(g *roomGate, j job) {
 		return
 	}
 	if at := r.happened(j.a); g.since.IsZero() || at.Before(g.since) {
-		g.since, g.cause = at, "overflow"
+		g.since, g.cause = at, causeOverflow
 	}
 	r.signal()
 }
@@ -378,14 +380,30 @@ func (r *recovery) closeRoom(ctx context.Context, g *roomGate) (recovered int, c
 			recovered += n
 			if err != nil {
 				complete = false
-				if ctx.Err() == nil {
-					r.log.Warn("could not catch up on a room", "room", g.room.ID, "err", err)
-				}
+				r.failed(ctx, g, err)
 			}
 		}
 		if !first && r.putAll(ctx, g, held) != nil {
 			return recovered, false
 		}
+	}
+}
+
+// failed says what could not be fetched. A service that refuses is not asked
+// again on this connection; one room may be closed to the bot (404).
+func (r *recovery) failed(ctx context.Context, g *roomGate, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if g.cause == causeOverflow {
+		r.overflow()
+	}
+	switch {
+	case ctx.Err() != nil, errors.Is(err, errCatchUpOff), r.off:
+	case refusesCatchUp(err) && !deviceGone(err):
+		r.off = true
+		r.log.Warn("the conversation service refuses: no more catching up on this connection", "err", err)
+	default:
+		r.log.Warn("could not catch up on a room", "room", g.room.ID, "err", err)
 	}
 }
 

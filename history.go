@@ -54,7 +54,6 @@ func (r *recovery) fetchRoom(ctx context.Context, room roomObject, since time.Ti
 	service, off := r.service, r.off
 	r.mu.Unlock()
 	if off {
-		r.overflow()
 		return 0, errCatchUpOff
 	}
 	base := room.URL
