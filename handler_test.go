@@ -662,6 +662,25 @@ func TestDisconnectGivesUpOnABlockedCallback(t *testing.T) {
 	}
 }
 
+// TestDisconnectLeavesNoConnection looks for goroutines of connections while
+// the server is still there to hold the other ends.
+func TestDisconnectLeavesNoConnection(t *testing.T) {
+	_, alice, room, h, r := world(t)
+	connect(t, h)
+	alice.Post(room, text("hello"))
+	r.await("created", 1)
+	disconnect(t, h)
+	var stacks string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); runtime.Gosched() {
+		buf := make([]byte, 1<<20)
+		stacks = string(buf[:runtime.Stack(buf, true)])
+		if !strings.Contains(stacks, "net/http.(*persistConn)") && !strings.Contains(stacks, "webexmsg.(*") {
+			return
+		}
+	}
+	t.Errorf("goroutines are left:\n%s", stacks)
+}
+
 func TestDisconnectFromCallbacks(t *testing.T) {
 	_, alice, room, h, _ := world(t)
 	result := make(chan error, 1)

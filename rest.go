@@ -56,11 +56,11 @@ func newRESTClient(cfg *settings, creds *credentials) *restClient {
 	client := &http.Client{}
 	if cfg.HTTPClient != nil {
 		*client = *cfg.HTTPClient
-	} else {
-		client.Transport = http.DefaultTransport.(*http.Transport).Clone()
+	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		client.Transport = t.Clone() // idle connections of its own, which Disconnect closes
 	}
 	next := client.Transport
-	if next == nil {
+	if next == nil { // also where a program has put something else in the default's place
 		next = http.DefaultTransport
 	}
 	client.Transport = &gatedTransport{gate: cfg.gate, next: next}
