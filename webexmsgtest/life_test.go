@@ -3,6 +3,7 @@ package webexmsgtest_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"runtime"
@@ -80,6 +81,11 @@ func TestHostAndCA(t *testing.T) {
 	srv := newServer(t, webexmsgtest.Options{Host: "cloud.example"})
 	if srv.URL() != "https://cloud.example" {
 		t.Errorf("URL = %s", srv.URL())
+	}
+	if conn, err := net.Dial("tcp", srv.Addr()); err != nil {
+		t.Errorf("Addr = %s: %v", srv.Addr(), err)
+	} else {
+		conn.Close()
 	}
 	if err := srv.Certificate().VerifyHostname("cloud.example"); err != nil {
 		t.Error(err)

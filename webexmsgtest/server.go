@@ -212,6 +212,10 @@ func (s *Server) after(d time.Duration, f func()) {
 // URL is the base URL of all services, such as https://127.0.0.1:40123.
 func (s *Server) URL() string { return "https://" + s.host }
 
+// Addr is where the server listens, such as 127.0.0.1:40123: for clients in
+// other processes, where Options.Host does not lead there.
+func (s *Server) Addr() string { return s.ln.Addr().String() }
+
 // Certificate is the certificate of the server's TLS.
 func (s *Server) Certificate() *x509.Certificate { return s.tls.Certificates[0].Leaf }
 
