@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // project finds the directory of the Node project.
@@ -37,6 +38,8 @@ func install(ctx context.Context, dir string) error {
 	}
 	fmt.Println("installing Cisco's SDK: npm ci")
 	// Scripts of packages are not run: none is needed.
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr

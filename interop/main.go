@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"time"
 )
 
 func main() {
@@ -26,6 +27,9 @@ func main() {
 	}
 }
 
+// mostOfAll is how long the suite may take. It takes a tenth of that.
+const mostOfAll = 3 * time.Minute
+
 // run installs what is missing, and runs the suite.
 func run(ctx context.Context, dir, sabotage string) (bool, error) {
 	fault, err := faultNamed(sabotage)
@@ -38,18 +42,20 @@ func run(ctx context.Context, dir, sabotage string) (bool, error) {
 	if err := install(ctx, dir); err != nil {
 		return false, err
 	}
+	// Each wait has a bound of its own; this one is for what nobody thought of.
+	ctx, cancel := context.WithTimeout(ctx, mostOfAll)
+	defer cancel()
 	r := &report{out: os.Stdout}
-	if err := inWorld(ctx, dir, r, fault, true, (*world).everything); err != nil {
-		return false, err
-	}
-	if sabotage == "" && r.failed == 0 { // or else that is what is to be read
+	err = inWorld(ctx, dir, r, fault, true, (*world).everything)
+	if sabotage == "" && err == nil && r.failed == 0 { // or else that is what is to be read
 		sabotageAll(ctx, dir, r)
 	}
-	return r.finish(), nil
+	return r.finish(), err
 }
 
 // inWorld runs part of the suite in a world of its own, with the fault in it,
-// and with a sender if sending.
+// and with a sender if sending. The error is of what the report cannot say:
+// there is no such world, or our Handler takes the fault for right.
 func inWorld(ctx context.Context, dir string, r *report, f fault, sending bool, part func(*world, context.Context)) error {
 	w, err := newWorld(ctx, dir, r, sending)
 	if err != nil {
@@ -60,7 +66,7 @@ func inWorld(ctx context.Context, dir string, r *report, f fault, sending bool, 
 		f.before(w)
 	}
 	if !w.connect(ctx) {
-		return nil
+		return f.unnoticedBy(w)
 	}
 	if f.after != nil {
 		if err := f.after(ctx, w); err != nil {
@@ -68,7 +74,7 @@ func inWorld(ctx context.Context, dir string, r *report, f fault, sending bool, 
 		}
 	}
 	part(w, ctx)
-	return nil
+	return f.unnoticedBy(w)
 }
 
 // everything is the whole suite but for connecting.

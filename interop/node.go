@@ -54,7 +54,7 @@ func (e *sdkError) Error() string { return "the SDK refuses: " + e.Message }
 
 // startSDK starts a client for p. dir is the directory of the Node project;
 // scratch takes the file that names the cloud's authority.
-func startSDK(ctx context.Context, dir, scratch, name string, cloud *cloud, p *webexmsgtest.Person) (*sdk, error) {
+func startSDK(ctx context.Context, dir, scratch, name string, cloud *webexmsgtest.Server, p *webexmsgtest.Person) (*sdk, error) {
 	ca := filepath.Join(scratch, "ca.pem")
 	if err := os.WriteFile(ca, cloud.CAPEM(), 0o600); err != nil {
 		return nil, err
@@ -67,10 +67,9 @@ func startSDK(ctx context.Context, dir, scratch, name string, cloud *cloud, p *w
 		"HYDRA_SERVICE_URL="+cloud.URL()+"/v1",
 		"U2C_SERVICE_URL="+cloud.URL()+"/u2c/api/v1",
 		"INTEROP_HOST="+publicHost,
-		"INTEROP_ADDRESS="+cloud.address,
+		"INTEROP_ADDRESS="+cloud.Addr(),
 		"INTEROP_TOKEN="+p.Token,
 	)
-	cmd.WaitDelay = 5 * time.Second
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -219,8 +218,9 @@ func (s *sdk) ignoreEvents() {
 	}
 }
 
-// Close ends the process.
+// Close ends the process: by force if it does not end by itself.
 func (s *sdk) Close() {
 	s.in.Close()
+	defer time.AfterFunc(patience, func() { s.cmd.Process.Kill() }).Stop()
 	s.ignoreEvents() // until read has seen the end
 }

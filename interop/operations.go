@@ -96,6 +96,12 @@ func joined(problems []string) error {
 	return errors.New(strings.Join(problems, "\n"))
 }
 
+// Whose device it is, in reports.
+const (
+	sdkDevice = "the SDK's device"
+	ourDevice = "our Handler's device"
+)
+
 // acknowledged reports whether everybody has acknowledged every frame.
 func (w *world) acknowledged(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience/2)
@@ -108,9 +114,9 @@ func (w *world) acknowledged(ctx context.Context) {
 				if len(d.Unacked) == 0 {
 					continue
 				}
-				who := "the SDK's device"
+				who := sdkDevice
 				if d.Name == handlerDevice {
-					who = "our Handler's device"
+					who = ourDevice
 				}
 				problems = append(problems, fmt.Sprintf("%s of %s has not acknowledged %d frames, first %s", who, p.Email, len(d.Unacked), d.Unacked[0]))
 			}

@@ -24,10 +24,9 @@ type recorder struct {
 // handlerDevice tells the Handler's device from the SDK's of the same bot.
 const handlerDevice = "webexmsg interop"
 
-// connectHandler connects our Handler as the cloud's bot. Everything that it
+// connectHandler connects our Handler to the cloud. Everything that it
 // delivers goes to the recorder.
-func connectHandler(ctx context.Context, cloud *cloud, r *recorder) (*webexmsg.Handler, error) {
-	config := cloud.Config()
+func connectHandler(ctx context.Context, config webexmsg.Config, r *recorder) (*webexmsg.Handler, error) {
 	config.DeviceName = handlerDevice
 	// One order over all rooms, which is the order on the socket, and one
 	// callback at a time.

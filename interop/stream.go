@@ -3,9 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/webexmsg/webexmsg"
 )
 
 // A stream is what one side has told so far.
@@ -94,6 +97,20 @@ func (s *stream) without(list []*account) []*account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.DeleteFunc(list, func(a *account) bool { return s.failures[a.activityID] != nil })
+}
+
+// undecrypted counts the activities that this side has said it cannot decrypt.
+func (s *stream) undecrypted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, err := range s.failures {
+		var undecryptable *webexmsg.DecryptError
+		if errors.As(err, &undecryptable) {
+			n++
+		}
+	}
+	return n
 }
 
 // unexplained is the failure that belongs to no activity, if there was one.

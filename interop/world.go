@@ -30,7 +30,7 @@ const (
 //     cloud sends it exactly what it sends the witness;
 //   - Bob and Carol, whom the cloud itself plays.
 type world struct {
-	*cloud
+	*webexmsgtest.Server
 	report  *report
 	scratch string
 
@@ -39,6 +39,8 @@ type world struct {
 
 	sender, witness *sdk
 	handler         *webexmsg.Handler
+	refusal         error // why our Handler does not connect, if so
+	withheld        int   // acknowledgements to be withheld from it
 
 	theirs, ours *stream    // what the witness and the Handler have told
 	public, ids  *publicIDs // the ids in the SDK's public events, and in ours
@@ -57,20 +59,18 @@ func newWorld(ctx context.Context, dir string, r *report, sending bool) (w *worl
 	if w.scratch, err = os.MkdirTemp("", "interop"); err != nil {
 		return nil, err
 	}
-	if w.cloud, err = startCloud(); err != nil {
-		return nil, err
-	}
+	w.Server = startCloud()
 	w.alice = w.NewPerson("alice@example.com", "Alice")
 	w.bob = w.NewPerson("bob@example.com", "Bob")
 	w.carol = w.NewPerson("carol@example.com", "Carol")
 	w.direct = w.NewDirectRoom(w.alice, w.Bot())
 	w.group = w.NewRoom("Interop", w.alice, w.bob, w.Bot())
-	if w.witness, err = startSDK(ctx, dir, w.scratch, "witness", w.cloud, w.Bot()); err != nil {
+	if w.witness, err = startSDK(ctx, dir, w.scratch, "witness", w.Server, w.Bot()); err != nil {
 		return nil, err
 	}
 	go w.follow(w.witness)
 	if sending {
-		if w.sender, err = startSDK(ctx, dir, w.scratch, "sender", w.cloud, w.alice); err != nil {
+		if w.sender, err = startSDK(ctx, dir, w.scratch, "sender", w.Server, w.alice); err != nil {
 			return nil, err
 		}
 		go w.sender.ignoreEvents()
@@ -84,8 +84,13 @@ func (w *world) Close() {
 			s.Close()
 		}
 	}
-	if w.cloud != nil {
-		w.cloud.Close()
+	if w.handler != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		w.handler.Disconnect(ctx) // nobody asks any more how that ends
+	}
+	if w.Server != nil {
+		w.Server.Close()
 	}
 	os.RemoveAll(w.scratch)
 }
@@ -144,15 +149,19 @@ func (w *world) connectSDK(ctx context.Context, s *sdk, function string) bool {
 func (w *world) connectHandler(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
-	var err error
-	w.handler, err = connectHandler(ctx, w.cloud, &recorder{stream: w.ours, ids: w.ids, rest: w.rest})
-	return w.report.check("our Handler connects", err)
+	config := w.Config()
+	if w.withheld > 0 {
+		config.HTTPClient = withholding(config.HTTPClient, w.withheld)
+	}
+	w.handler, w.refusal = connectHandler(ctx, config, &recorder{stream: w.ours, ids: w.ids, rest: w.rest})
+	return w.report.check("our Handler connects", w.refusal)
 }
 
-// explain adds to an error what the SDK complained of, and what that means.
+// explain adds to an error what the SDK, if one took part, complained of, and
+// what that means.
 func (w *world) explain(err error, s *sdk) error {
-	if err == nil {
-		return nil
+	if err == nil || s == nil {
+		return err
 	}
 	for _, complaint := range s.Complaints() {
 		err = fmt.Errorf("%w\nthe SDK (%s) logs: %s", err, s.name, complaint)
