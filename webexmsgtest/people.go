@@ -189,7 +189,7 @@ func (x *exchange) listPeople() {
 		for _, id := range strings.Split(ids, ",") {
 			p := x.s.people[bareID("PEOPLE", id)]
 			if p == nil {
-				missing = append(missing, id)
+				missing = append(missing, publicPerson(id))
 			}
 			found = append(found, p)
 		}
@@ -200,6 +200,15 @@ func (x *exchange) listPeople() {
 		items = append(items, p.rest())
 	}
 	x.json(http.StatusOK, map[string]any{"items": items, "notFoundIds": missing})
+}
+
+// publicPerson is an id that may be a bare one as the REST API has it: Cisco's
+// SDK asks for the one, and waits for ever if it does not hear of the other.
+func publicPerson(id string) string {
+	if bareID("PEOPLE", id) == id {
+		return publicID("us", "PEOPLE", id)
+	}
+	return id
 }
 
 func (p *Person) rest() map[string]any {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/webexmsg/webexmsg"
 	"github.com/webexmsg/webexmsg/webexmsgtest"
 )
 
@@ -48,6 +49,11 @@ func TestSDKLooksUpUsers(t *testing.T) {
 	}
 	if missing := people["notFoundIds"].([]any); len(missing) != 1 || missing[0] != none {
 		t.Errorf("not found are %v", missing)
+	}
+	const bare = "00000000-0000-4000-8000-000000000000"
+	people = c.must(200, "GET", "/v1/people/?id="+bare, nil)
+	if missing := people["notFoundIds"].([]any); len(missing) != 1 || missing[0] != webexmsg.ToRESTID(webexmsg.KindPeople, bare, "") {
+		t.Errorf("of a bare id, not found are %v", missing)
 	}
 	if items := c.must(200, "GET", "/v1/people?displayName=zo", nil)["items"].([]any); len(items) != 1 {
 		t.Errorf("people named zo… are %v", items)
@@ -103,6 +109,20 @@ func TestSDKOpensLinks(t *testing.T) {
 	var opened object
 	if err := json.Unmarshal(plain, &opened); err != nil || opened["loc"] != "https://example.com/" || opened["key"] == nil {
 		t.Errorf("the link opens to %s", plain)
+	}
+}
+
+// TestSDKLeavesDirectRoomsAlone: a direct room stays the room of its two.
+func TestSDKLeavesDirectRoomsAlone(t *testing.T) {
+	srv, alice, direct, _ := world(t)
+	c := newClient(t, srv, alice)
+	for verb, q := range map[string]*webexmsgtest.Person{
+		"add": srv.NewPerson("carl@example.com", "Carl"), "leave": alice, "assignModerator": alice, "unassignModerator": srv.Bot(),
+	} {
+		c.must(403, "POST", direct.URL()+"/activities", object{"verb": verb, "object": object{"objectType": "person", "id": q.ID}})
+	}
+	if members := direct.Members(); len(members) != 2 {
+		t.Errorf("the members are %v", members)
 	}
 }
 

@@ -82,13 +82,19 @@ func (x *exchange) postActivity() {
 	s, p := x.s, x.person
 	s.mu.Lock()
 	var answer json.RawMessage
-	if r := s.room(posted.Target.ID, p); r != nil {
+	status, reason := http.StatusOK, ""
+	switch r := s.room(posted.Target.ID, p); {
+	case r == nil:
+		status, reason = http.StatusNotFound, "no such conversation"
+	case r.Direct && posted.Object.ObjectType == "person":
+		status, reason = http.StatusForbidden, "the members of a direct room do not change"
+	default:
 		s.forwardKMS(posted.KMSMessage)
 		answer = s.activities[s.performPosted(p, r, &posted, members)].raw
 	}
 	s.mu.Unlock()
-	if answer == nil {
-		x.fail(http.StatusNotFound, "no such conversation")
+	if status != http.StatusOK {
+		x.fail(status, reason)
 		return
 	}
 	x.json(http.StatusOK, answer)
